@@ -1,0 +1,15 @@
+from campaigns.models.batch import Batch
+from campaigns.models.campaign import Campaign
+from campaigns.models.delivery import Delivery
+from campaigns.models.run import Run
+from campaigns.models.sending_channel import SendingChannel
+from campaigns.models.template import MessageTemplate
+
+__all__ = [
+    "Batch",
+    "Campaign",
+    "Delivery",
+    "MessageTemplate",
+    "Run",
+    "SendingChannel",
+]

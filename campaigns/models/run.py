@@ -1,0 +1,33 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.models.campaign import Campaign
+from campaigns.states import RunState
+from compliance.uuid7 import uuid7
+
+
+class Run(models.Model):
+    """One execution of a campaign, keyed by campaign and scheduled time, so that a repeated tick makes no second one."""
+
+    uid = models.UUIDField(_("public id"), unique=True, default=uuid7, editable=False)
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.PROTECT, related_name="runs", verbose_name=_("campaign")
+    )
+    scheduled_at = models.DateTimeField(_("scheduled at"))
+    state = models.CharField(_("state"), max_length=12, choices=RunState.choices, default=RunState.PLANNING)
+    planned = models.PositiveIntegerField(_("planned"), default=0)
+    excluded = models.PositiveIntegerField(_("left out"), default=0)
+    created_at = models.DateTimeField(_("created at"))
+    planned_at = models.DateTimeField(_("planned at"), null=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True)
+
+    class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "scheduled_at"], name="run_once_per_campaign_and_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign} {self.scheduled_at:%Y-%m-%d %H:%M}"

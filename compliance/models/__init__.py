@@ -1,0 +1,23 @@
+from compliance.models.audit import AuditLeaf, Checkpoint, SealedLeaf
+from compliance.models.consent import ConsentAction, ConsentMethod, ConsentRecord, ConsentState
+from compliance.models.idempotency import IdempotencyRecord
+from compliance.models.notice import Notice
+from compliance.models.purpose import Purpose
+from compliance.models.subject import Subject
+from compliance.models.suppression import Suppression, SuppressionReason
+
+__all__ = [
+    "AuditLeaf",
+    "Checkpoint",
+    "ConsentAction",
+    "ConsentMethod",
+    "ConsentRecord",
+    "ConsentState",
+    "IdempotencyRecord",
+    "Notice",
+    "Purpose",
+    "SealedLeaf",
+    "Subject",
+    "Suppression",
+    "SuppressionReason",
+]

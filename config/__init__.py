@@ -1,0 +1,1 @@
+"""Settings, routes, roles and processes of a Heed installation; imports anything, imported by nobody."""

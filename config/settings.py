@@ -1,0 +1,226 @@
+"""Django settings. Every value that differs between installations comes from `config.env`."""
+
+import environ
+from celery.schedules import crontab
+from django.utils.translation import gettext_lazy as _
+
+from config import embedded
+from config.env import BASE_DIR, load_env
+
+ENV = load_env()
+INSTANCE = embedded.instance(BASE_DIR, ENV.home)
+
+PRODUCTION = ENV.mode == "production"
+DEBUG = False
+SECRET_KEY = ENV.secret_key
+BASE_URL = ENV.base_url
+ALLOWED_HOSTS = [host.strip() for host in ENV.allowed_hosts.split(",")]
+CSRF_TRUSTED_ORIGINS = [ENV.base_url]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "pgtrigger",
+    "django_celery_beat",
+    "django_structlog",
+    "oauth2_provider",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "compliance",
+    "segments",
+    "campaigns",
+    "config",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Data -------------------------------------------------------------------------------------------------------
+
+DATABASES = {
+    "default": {
+        **environ.Env.db_url_config(ENV.database_url or INSTANCE.database_url),
+        "CONN_MAX_AGE": 300,
+        "CONN_HEALTH_CHECKS": True,
+        "TEST": {"NAME": "test_heed"},
+    },
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": ENV.cache_url or INSTANCE.cache_url,
+    }
+    if ENV.cache_url or ENV.broker_url is None
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
+
+# --- Time and language -------------------------------------------------------------------------------------------
+
+USE_TZ = True
+TIME_ZONE = ENV.time_zone
+LANGUAGE_CODE = ENV.language
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LOCALE_PATHS = [BASE_DIR / "config" / "locale"]
+
+# --- Keys (see compliance.keys) ------------------------------------------------------------------------------------
+
+MASTER_KEY = ENV.key("master_key")
+DIGEST_KEY = ENV.key("digest_key")
+TOKEN_KEY = ENV.key("token_key")
+AUDIT_KEY = ENV.key("audit_key")
+AUDIT_ORIGIN = f"{ENV.mail_domain}/audit"
+CONTROLLER = ENV.controller
+DEFAULT_REGION = ENV.default_region
+
+# --- Mail ----------------------------------------------------------------------------------------------------------
+
+_email = environ.Env.email_url_config(ENV.email_url)
+EMAIL_BACKEND = _email["EMAIL_BACKEND"]
+EMAIL_HOST = _email["EMAIL_HOST"]
+EMAIL_PORT = _email["EMAIL_PORT"]
+EMAIL_HOST_USER = _email["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS = _email.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _email.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 30
+MAIL_DOMAIN = ENV.mail_domain
+
+# --- Celery: the alarm clock ------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = ENV.broker_url or INSTANCE.broker_url
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300} if "redis" in CELERY_BROKER_URL else {}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_BEAT_SCHEDULER = "config.beat.SingleBeatScheduler"
+CELERY_BEAT_SCHEDULE = {
+    "campaigns: launch and dispatch what is due": {"task": "campaigns.tasks.tick", "schedule": 1.0},
+    "segments: refresh dynamic segments": {"task": "segments.tasks.refresh_segments", "schedule": 60.0},
+    "segments: recompute RFM": {
+        "task": "segments.tasks.recompute_rfm",
+        "schedule": crontab(hour="3", minute="15"),
+    },
+    "segments: prepare monthly partitions": {
+        "task": "segments.tasks.prepare_partitions",
+        "schedule": crontab(hour="2", minute="5"),
+    },
+    "compliance: seal the audit log": {"task": "compliance.tasks.seal_audit_log", "schedule": 60.0},
+    "compliance: expire consents": {"task": "compliance.tasks.expire_consents", "schedule": crontab(minute="10")},
+}
+
+# --- Admin and static files ---------------------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True
+LOGIN_URL = "admin:login"
+UNFOLD = {
+    "SITE_TITLE": "Heed",
+    "SITE_HEADER": "Heed",
+    "SITE_SUBHEADER": _("Customer engagement with consent"),
+    "SHOW_LANGUAGES": True,
+    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "config.navigation.sidebar"},
+}
+
+# --- API ------------------------------------------------------------------------------------------------------------------
+
+OAUTH2_SCOPES = {
+    "profiles:read": _("Read profiles"),
+    "profiles:write": _("Create and update profiles"),
+    "events:write": _("Record events"),
+    "consents:read": _("Read consents"),
+    "consents:write": _("Record and withdraw consents"),
+    "segments:read": _("Read segments and their members"),
+    "deliveries:read": _("Read deliveries"),
+}
+OAUTH2_PROVIDER = {
+    "SCOPES": OAUTH2_SCOPES,
+    "DEFAULT_SCOPES": [],
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
+    "ALLOWED_GRANT_TYPES": ["client_credentials"],
+}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["oauth2_provider.contrib.rest_framework.OAuth2Authentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["oauth2_provider.contrib.rest_framework.TokenHasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "config.problems.problem_details",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Heed API",
+    "VERSION": "v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+# --- Security -----------------------------------------------------------------------------------------------------------------
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION and ENV.base_url.startswith("https://")
+SECURE_SSL_REDIRECT = False  # the proxy in front decides
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
+SECURE_HSTS_SECONDS = 31_536_000 if SESSION_COOKIE_SECURE else 0
+X_FRAME_OPTIONS = "DENY"
+
+# --- Logs ------------------------------------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": ENV.log_level},
+}

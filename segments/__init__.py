@@ -1,0 +1,1 @@
+"""Who: people, identities, events, tags, scores and segments. Imports compliance only."""

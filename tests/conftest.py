@@ -1,0 +1,34 @@
+"""Fixtures for all tests. The database is the embedded PostgreSQL, or `DATABASE_URL` when that is set."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pgtrigger
+import pytest
+from django.test import TransactionTestCase
+
+from config.services import hold_services
+
+
+def pytest_configure() -> None:
+    hold_services()
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A Monday noon in Shanghai."""
+    return datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _empty_append_only_tables_between_tests() -> Iterator[None]:
+    """Django empties all tables after a transactional test; the append-only triggers must let it."""
+    teardown = TransactionTestCase._fixture_teardown
+
+    def teardown_ignoring_triggers(self: TransactionTestCase) -> None:
+        with pgtrigger.ignore():
+            teardown(self)
+
+    TransactionTestCase._fixture_teardown = teardown_ignoring_triggers  # type: ignore[method-assign]
+    yield
+    TransactionTestCase._fixture_teardown = teardown  # type: ignore[method-assign]
