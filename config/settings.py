@@ -78,7 +78,6 @@ DATABASES = {
         **environ.Env.db_url_config(ENV.database_url or INSTANCE.database_url),
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,
-        "TEST": {"NAME": "test_heed"},
     },
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
