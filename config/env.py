@@ -11,15 +11,26 @@ import os
 import secrets
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config import embedded
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+URL_SCHEMES = {
+    "database_url": ("postgres", "postgresql"),
+    "broker_url": ("redis", "rediss", "redis+socket", "amqp", "amqps"),
+    "cache_url": ("redis", "rediss", "unix"),
+    "email_url": ("smtp", "smtps", "smtp+tls", "smtp+ssl", "consolemail", "filemail"),
+}
 SECRET_NAMES = ("secret_key", "master_key", "digest_key", "token_key", "audit_key")
+
+# Part of every message and consent record; the development values would be wrong without anybody noticing.
+PRODUCTION_NAMES = ("base_url", "mail_domain", "controller")
 
 
 class EnvError(SystemExit):
@@ -29,7 +40,7 @@ class EnvError(SystemExit):
 class Env(BaseSettings):
     """The variables, all prefixed `HEED_` but for the three conventional service URLs."""
 
-    model_config = SettingsConfigDict(env_prefix="HEED_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HEED_", frozen=True)
 
     mode: Literal["development", "production"] = "development"
     home: Path | None = Field(None, description="folder of embedded data and generated secrets")
@@ -51,6 +62,21 @@ class Env(BaseSettings):
     digest_key: str | None = Field(None, description="base64 of 32 bytes; keys address digests, never rotated")
     token_key: str | None = Field(None, description="base64 of 32 bytes; signs unsubscribe links")
     audit_key: str | None = Field(None, description="base64 of 32 bytes; Ed25519 seed that signs checkpoints")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("not an IANA time zone")
+        return value
+
+    @field_validator("database_url", "broker_url", "cache_url", "email_url")
+    @classmethod
+    def _known_scheme(cls, value: str | None, info: ValidationInfo) -> str | None:
+        allowed = URL_SCHEMES[str(info.field_name)]
+        if value is not None and urlsplit(value).scheme not in allowed:
+            raise ValueError(f"the address must start with one of {', '.join(f'{name}:' for name in allowed)}")
+        return value
 
     def key(self, name: str) -> bytes:
         """The 32 bytes of one of the key variables. Raises `EnvError` naming the variable when malformed."""
@@ -74,8 +100,10 @@ def load_env() -> Env:
         lines = [f"{_variable(problem['loc'])}: {problem['msg']}" for problem in error.errors()]
         raise EnvError("\n".join(lines)) from None
     missing = [name for name in SECRET_NAMES if getattr(env, name) is None]
-    if missing and env.mode == "production":
-        raise EnvError("\n".join(f"HEED_{name.upper()}: required when HEED_MODE=production" for name in missing))
+    if env.mode == "production":
+        needed = missing + [name for name in PRODUCTION_NAMES if name not in env.model_fields_set]
+        if needed:
+            raise EnvError("\n".join(f"HEED_{name.upper()}: required when HEED_MODE=production" for name in needed))
     if missing:
         generated = _generated_secrets(embedded.instance(BASE_DIR, env.home).home)
         env = env.model_copy(update={name: generated[name] for name in missing})

@@ -1,0 +1,51 @@
+"""A real SMTP server on loopback that keeps a log of what it received, one JSON object a line."""
+
+import json
+import threading
+from collections.abc import Iterator
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.controller import Controller
+
+
+class Sink:
+    """Receives mail and appends Message-ID, recipient and unsubscribe address of each to `log`.
+
+    The log outlives the process, so that a second demo on the same data can show that nothing was sent twice.
+    """
+
+    def __init__(self, *, log: Path, port: int = 0) -> None:
+        self.log = log
+        self._lock = threading.Lock()
+        self._controller = Controller(self, hostname="127.0.0.1", port=port)
+
+    def start(self) -> str:
+        """Start the server in a thread of its own and return its address as an `EMAIL_URL`."""
+        self._controller.start()
+        port = self._controller.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        return f"smtp://127.0.0.1:{port}"
+
+    def stop(self) -> None:
+        self._controller.stop()
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  (aiosmtpd's name)
+        message = message_from_bytes(envelope.content)
+        entry = {
+            "message_id": str(message["Message-ID"]).strip("<>"),
+            "to": envelope.rcpt_tos[0],
+            "unsubscribe": str(message["List-Unsubscribe"]).strip("<>"),
+        }
+        with self._lock, self.log.open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+        return "250 Message accepted"
+
+    def received(self, run_uid: str) -> Iterator[dict[str, str]]:
+        """Every message received for one run, repeats included, oldest first."""
+        if not self.log.exists():
+            return
+        for line in self.log.read_text().splitlines():
+            entry: dict[str, str] = json.loads(line)
+            if entry["message_id"].startswith(run_uid.replace("-", "")):
+                yield entry
