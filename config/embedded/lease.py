@@ -72,7 +72,7 @@ class Lease:
         # `-I -S`: only the standard library; a few megabytes, and no use of the project folder.
         command = [sys.executable, "-I", "-S", keeper.__file__, str(own_lock), lease, *servers]
         try:
-            with (self.instance.locks / "keeper.log").open("ab") as log:
+            with open(self.instance.locks / "keeper.log", "ab", opener=_private) as log:
                 subprocess.run(  # noqa: S603
                     command, pass_fds=[own_lock], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True
                 )
@@ -102,6 +102,10 @@ def hold(instance: Instance, *, postgres: bool, valkey: bool) -> Lease | None:
         lease = _leases[instance.home] = Lease(instance)
     lease.ensure(postgres=postgres, valkey=valkey)
     return lease
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 @contextlib.contextmanager
