@@ -1,0 +1,1 @@
+"""The kinds of condition that segments itself offers, one module each."""

@@ -1,0 +1,85 @@
+"""Left joins of subqueries, which the ORM has no words for.
+
+A condition about a person's events becomes `LEFT JOIN (SELECT profile_id, count(*) .. GROUP BY profile_id) e
+ON ..` and a comparison of `e.count`. Unlike EXISTS or IN, that form costs one pass however deep it stands
+under any / none, never falls back to one subplan per person, and lets conditions share the pass. PostgreSQL
+itself turns the join into an inner, semi or anti join where the tree allows it.
+
+`SubqueryJoin` offers what `django.db.models.sql.datastructures.Join` documents as needed in
+`Query.alias_map`; nothing else of Django's internals is touched.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Expression, Field, QuerySet
+from django.db.models.sql.compiler import SQLCompiler
+from django.db.models.sql.constants import LOUTER
+
+Sql = tuple[str, tuple[Any, ...]]
+
+
+class SubqueryJoin:
+    """`LEFT OUTER JOIN (rows) alias ON alias.column = parent.parent_column`.
+
+    `rows` has one row per value of `column`, so that the join never doubles a person.
+    """
+
+    join_type = LOUTER
+    nullable = True
+    filtered_relation = None
+
+    def __init__(
+        self, *, rows: QuerySet[Any, Any], alias: str, column: str, parent: str, parent_column: str
+    ) -> None:
+        self.rows = rows
+        self.table_name = alias
+        self.table_alias = alias
+        self.column = column
+        self.parent_alias = parent
+        self.parent_column = parent_column
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
+        """The JOIN clause with its parameters."""
+        # An always-empty subquery must still be a table of no rows here, hence no eliding.
+        inner = self.rows.query.get_compiler(connection=connection, elide_empty=False)
+        sql, params = inner.as_sql()
+        quote = compiler.quote_name_unless_alias
+        alias, parent = quote(self.table_alias), quote(self.parent_alias)
+        on = f"{alias}.{quote(self.column)} = {parent}.{quote(self.parent_column)}"
+        return f"{self.join_type} ({sql}) {alias} ON ({on})", tuple(params)
+
+    def relabeled_clone(self, change_map: Mapping[str, str]) -> "SubqueryJoin":
+        """The same join under the aliases that it gets inside another query."""
+        clone = SubqueryJoin(
+            rows=self.rows,
+            alias=self.table_name,
+            column=self.column,
+            parent=change_map.get(self.parent_alias, self.parent_alias),
+            parent_column=self.parent_column,
+        )
+        clone.table_alias = change_map.get(self.table_alias, self.table_alias)
+        return clone
+
+
+class Column(Expression):
+    """A column of a joined subquery."""
+
+    contains_column_references = True
+
+    def __init__(self, alias: str, name: str, output_field: "Field[Any, Any]") -> None:
+        super().__init__(output_field=output_field)
+        self.alias = alias
+        self.name = name
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
+        """`alias.name`."""
+        quote = compiler.quote_name_unless_alias
+        return f"{quote(self.alias)}.{quote(self.name)}", ()
+
+    def relabeled_clone(self, change_map: Mapping[str, str]) -> "Column":
+        """The same column under the alias that the join gets inside another query."""
+        clone = self.copy()
+        clone.alias = change_map.get(self.alias, self.alias)
+        return clone

@@ -1,0 +1,46 @@
+"""A whole rule: the tree behind a segment and what can be asked of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.text import capfirst
+
+from segments.models import Profile
+from segments.rules.compilation import Compilation, PeopleIds
+from segments.rules.nodes import Dependencies, Node
+from segments.rules.parse import parse_tree
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A parsed rule tree."""
+
+    root: Node
+
+    def queryset(self, now: datetime, only: PeopleIds | None = None) -> QuerySet[Profile, int]:
+        """The ids of the profiles that match at `now`, among `only` when that is given; one query, in no
+        order.
+        """
+        compilation = Compilation(now=now, only=only)
+        return compilation.people(self.root.compile(compilation))
+
+    def describe(self) -> str:
+        """The rule as a plain sentence in the active language."""
+        return str(capfirst(self.root.describe()))
+
+    def depends_on(self) -> Dependencies:
+        """The event names, attributes and tags that can change the answer, and whether the clock alone can."""
+        return self.root.depends_on()
+
+    def to_json(self) -> dict[str, Any]:
+        """The tree in the form that `parse` reads."""
+        return self.root.to_json()
+
+
+def parse(definition: object) -> Rule:
+    """Read a rule tree from its JSON form (see the package's docstring). Raises `RuleError` with the faulty
+    path.
+    """
+    return Rule(parse_tree(definition))
