@@ -2,9 +2,12 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +31,22 @@ def run_demo(home: Path, port: int) -> tuple[dict[str, Any], str]:
     return json.loads(result.stdout.splitlines()[-1]), result.stdout
 
 
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A data folder that the servers' user can reach, which pytest's own folders of root are not."""
+    parent = Path(tempfile.mkdtemp(prefix="heed-demo-"))
+    parent.chmod(0o711)
+    yield parent / "data"
+    shutil.rmtree(parent)
+
+
 @pytest.mark.processes
-def test_demo_shows_the_whole_path_and_repeats_without_sending_again(tmp_path: Path) -> None:
+def test_demo_shows_the_whole_path_and_repeats_without_sending_again(home: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
 
-    first, _ = run_demo(tmp_path, port)
+    first, _ = run_demo(home, port)
     assert first["profiles"] == 2469
     assert first["events"] == 1_469_307
     assert first["sent"] == first["smtp_received"] == first["planned"] > 1000
@@ -45,7 +57,7 @@ def test_demo_shows_the_whole_path_and_repeats_without_sending_again(tmp_path: P
     assert first["audit_verified"] is True
     assert {path.name for path in Path(first["export_dir"]).iterdir()} >= {"manifest.json", "consents.csv"}
 
-    second, output = run_demo(tmp_path, port)
+    second, output = run_demo(home, port)
     unchanged = ("profiles", "events", "segments", "planned", "sent", "smtp_received", "excluded", "unsubscribed")
     assert {name: second[name] for name in unchanged} == {name: first[name] for name in unchanged}
     assert second["audit_verified"] is True
