@@ -93,6 +93,7 @@ class SingleBeatScheduler(DatabaseScheduler):
         """Save, and hand over at once."""
         super().close()
         self._lock.close()
+        self._leads = False
 
     def _stand_by(self) -> None:
         if not self._announced or self._leads:

@@ -118,7 +118,7 @@ class Supervisor:
     ) -> None:
         self._children = [_Child(process) for process in processes]
         self._stream = stream or sys.stdout
-        self._on_line = on_line or ((lambda _name, _line: None) if quiet else self._print)
+        self._on_line = on_line if on_line is not None else self._drop if quiet else self._print
         self._check = check
         self._check_failed = False
         self._stopping = threading.Event()
@@ -148,6 +148,7 @@ class Supervisor:
                 self.start()
             while not self._stopping.wait(CHECK_SECONDS):
                 pass
+            self._on_line("heed", "stopping; the same again kills at once")
             self._join()
         finally:
             for number, handler in previous.items():
@@ -238,6 +239,9 @@ class Supervisor:
                 child.popen.wait()
             if child.reader is not None:
                 child.reader.join(timeout=1)
+
+    def _drop(self, name: str, line: str) -> None:
+        """Quiet mode."""
 
     def _print(self, name: str, line: str) -> None:
         prefix = f"{name:<{self._width}} | "
