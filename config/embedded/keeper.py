@@ -12,9 +12,11 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 POLL_SECONDS = 0.01
+APPEAR_SECONDS = 2.0
 REMOVED = " (deleted)"  # what Linux appends to the name of a removed file
 
 
@@ -61,26 +63,30 @@ class Running:
         except OSError:
             return False
 
-    def ended_within(self, seconds: float) -> bool:
-        """Wait until no process of the server is left; false when that takes longer."""
-        deadline = time.monotonic() + seconds
-        while self.is_alive():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(POLL_SECONDS)
-        return True
-
     def end(self) -> bool:
         """End the server, cleanly if possible. False when some of it cannot be ended from here."""
         for number, seconds in ((signal.SIGINT, 60), (signal.SIGQUIT, 10), (signal.SIGKILL, 10)):
-            main = self.main_process()
-            if main is None and number == signal.SIGINT:
-                continue  # to an orphaned child of PostgreSQL this signal means other things
-            targets = [main] if main and number != signal.SIGKILL else self.processes()
-            _send(number, targets)
-            if not self.is_alive() or (targets and self.ended_within(seconds)):
+            started = time.monotonic()
+            told: set[int] = set()
+            while self.is_alive():
+                fresh = self._targets(number) - told
+                _send(number, fresh)
+                told |= fresh
+                # A server that is just being started has the lock before it can be seen.
+                if time.monotonic() - started > (seconds if told else APPEAR_SECONDS):
+                    break
+                time.sleep(POLL_SECONDS)
+            else:
                 return True
         return False
+
+    def _targets(self, number: signal.Signals) -> set[int]:
+        """Whom to send the signal: the main process, which ends the others, or all if there is none."""
+        main = self.main_process()
+        if main is not None and number != signal.SIGKILL:
+            return {main}
+        # To an orphaned child of PostgreSQL an interrupt would mean other things.
+        return set() if number == signal.SIGINT else set(self.processes())
 
     def end_removed(self) -> None:
         """Kill what runs on in a removed folder of the same name: it has no data to lose, but the socket."""
@@ -93,7 +99,7 @@ class Running:
         return json.dumps(asdict(self))
 
 
-def _send(number: signal.Signals, pids: list[int]) -> None:
+def _send(number: signal.Signals, pids: Iterable[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)

@@ -1,5 +1,6 @@
 """The embedded PostgreSQL: created on the first start, on a private Unix socket only."""
 
+import secrets
 import shutil
 import socket
 import struct
@@ -83,8 +84,11 @@ class PostgreSQL(Server):
 
     def _create(self, programs: Path, account: Account) -> None:
         """A new cluster with role and database, whole or not at all."""
-        draft = self.home / "draft"
-        shutil.rmtree(draft, ignore_errors=True)
+        for left in self.home.glob("draft-*"):  # of a start that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        draft = (
+            self.home / f"draft-{secrets.token_hex(4)}"
+        )  # that start's initdb may still be at work in its own
         command: list[str | Path] = [
             programs / "initdb", "-D", draft, "-U", ROLE, "--encoding=UTF8", "--locale-provider=builtin",
             "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions",

@@ -189,6 +189,32 @@ def test_servers_stop_after_the_last_holder(
     assert "database system is shut down" in (instance.postgres_home / "server.log").read_text()
 
 
+def test_killed_keeper_is_replaced(instance: embedded.Instance) -> None:
+    holder = Holder(instance).ready()
+    os.kill(_keeper(instance), signal.SIGKILL)
+    Holder(instance).ready().leave()
+    holder.kill()
+    eventually(lambda: not servers_alive(instance))
+
+
+def _keeper(instance: embedded.Instance) -> int:
+    lease = os.fsencode(instance.locks / "lease")
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if lease in path.read_bytes().split(b"\0"):
+                return int(path.parent.name)
+    raise AssertionError("no keeper")
+
+
+@pytest.mark.parametrize("sign", ["postgresql/draft-*", "postgresql/data", "postgresql/server.log"])
+def test_start_that_was_killed_half_way_does_no_harm(instance: embedded.Instance, sign: str) -> None:
+    holder = Holder(instance)
+    eventually(lambda: list(instance.home.glob(sign)))
+    holder.kill()
+    embedded.hold(instance, postgres=True, valkey=True)
+    assert works(instance)
+
+
 def test_forked_children_keep_the_lease_of_a_killed_parent(instance: embedded.Instance) -> None:
     holder = Holder(instance, "fork").ready()
     before = postmaster(instance)
