@@ -31,7 +31,7 @@ class Rule:
         return str(capfirst(self.root.describe()))
 
     def depends_on(self) -> Dependencies:
-        """The event names, attributes and tags that can change the answer, and whether the clock alone can."""
+        """The event names, attributes and tags that can change the answer, and whether the clock can."""
         return self.root.depends_on()
 
     def to_json(self) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Window:
         return bool(self.days or self.hours)
 
     def filters(self, column: str, now: datetime) -> dict[str, datetime]:
-        """Lookups that keep `column` within the window. Constants, so that partitions outside are not read."""
+        """Lookups that keep `column` within the window: constants, so that partitions outside are unread."""
         if self.is_rolling:
             start = now - timedelta(days=self.days, hours=self.hours)
             return {f"{column}__gt": start, f"{column}__lte": now}

@@ -79,6 +79,9 @@ class JsonValue(ValueType):
         raise RuleError(path, _("must be a text, a number, or true or false"))
 
 
+JSON_VALUE = JsonValue()
+
+
 @dataclass(frozen=True)
 class ColumnCondition(Node):
     """A comparison of a typed column."""
@@ -158,7 +161,7 @@ class AgeInYears(Func):
 
 
 class JsonMember(Func):
-    """The member of an object as JSON; Django's KeyTransform would take the key "2024" for a list index."""
+    """The member of an object as JSON; KeyTransform takes the key "2024" for a list index."""
 
     template = "(%(expressions)s)"
     arg_joiner = " -> "
@@ -212,7 +215,7 @@ def parse(definition: Mapping[str, Any], path: str) -> Node:
 def _json_type(definition: Mapping[str, Any]) -> ValueType:
     """The type that the rule's value has, or its first value when it is a list."""
     if definition.get("op") in PRESENCE:
-        return JsonValue()
+        return JSON_VALUE
     sample = definition.get("value")
     if isinstance(sample, list) and sample:
         sample = sample[0]
@@ -220,4 +223,4 @@ def _json_type(definition: Mapping[str, Any]) -> ValueType:
         return BOOLEAN
     if isinstance(sample, int | float):
         return NUMBER
-    return TEXT if isinstance(sample, str) else JsonValue()
+    return TEXT if isinstance(sample, str) else JSON_VALUE

@@ -1,0 +1,134 @@
+"""What a rule tree means, said once more in plain Python; knows nothing of `segments.rules`."""
+
+import operator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.segments.rules.world import Happening, Person
+
+ZONE = ZoneInfo("Asia/Shanghai")
+LONG_AGO, FAR_AHEAD = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+TEXT_TESTS = {"contains": operator.contains, "starts_with": str.startswith}
+ORDERINGS = {"lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge}
+
+
+def matches(tree: dict[str, Any], person: Person, now: datetime) -> bool:
+    """Whether the tree says yes to the person at `now`."""
+    if "all" in tree:
+        return all(matches(child, person, now) for child in tree["all"])
+    if "any" in tree:
+        return any(matches(child, person, now) for child in tree["any"])
+    if "none" in tree:
+        return not any(matches(child, person, now) for child in tree["none"])
+    if "tag" in tree:
+        carried = any(
+            tag.key == tree["tag"]
+            and (tag.expires_at is None or tag.expires_at > now)
+            and tag.weight >= Decimal(str(tree.get("min_weight", 0)))
+            for tag in person.tags
+        )
+        return carried == (tree["op"] == "has")
+    return compare(value_of(tree, person, now), tree, now)
+
+
+def compare(value: Any, tree: dict[str, Any], now: datetime) -> bool:
+    """Whether the operator holds between a value, None when absent, and the tree's."""
+    op = tree["op"]
+    if op in ("is_set", "is_not_set"):
+        return (value is not None) == (op == "is_set")
+    if value is None:
+        return False
+    if op in ("in", "not_in", "eq", "ne"):
+        raw = tree["value"] if "in" in op else [tree["value"]]
+        wanted = [resolved(item, value, now) for item in raw]
+        if not comparable(value, wanted[0]):
+            return False  # a value of another type counts as absent
+        return (value in wanted) == (op in ("in", "eq"))
+    wanted = resolved(tree["value"], value, now)
+    if op in ORDERINGS:
+        return comparable(value, wanted) and bool(ORDERINGS[op](value, wanted))
+    return isinstance(value, str) and TEXT_TESTS[op](value.lower(), wanted.lower())
+
+
+def comparable(value: Any, wanted: Any) -> bool:
+    """Numbers with numbers, but true is no number; everything else with its own type."""
+    number = (int, float, Decimal)
+    if isinstance(value, bool) or isinstance(wanted, bool):
+        return isinstance(value, bool) and isinstance(wanted, bool)
+    return isinstance(value, number) == isinstance(wanted, number) and (
+        isinstance(value, number) or type(value) is type(wanted)
+    )
+
+
+def resolved(raw: Any, like: Any, now: datetime) -> Any:
+    """The tree's value in the type of the value that it is compared with."""
+    if isinstance(like, datetime):
+        return now - timedelta(days=raw["days_ago"]) if isinstance(raw, dict) else instant(raw)
+    if isinstance(like, date):
+        today = now.astimezone(ZONE).date()
+        return today - timedelta(days=raw["days_ago"]) if isinstance(raw, dict) else date.fromisoformat(raw)
+    return Decimal(str(raw)) if isinstance(raw, int | float) and not isinstance(raw, bool) else raw
+
+
+def instant(raw: str) -> datetime:
+    moment = datetime.fromisoformat(raw)
+    return moment if moment.tzinfo else moment.replace(tzinfo=ZONE)
+
+
+def value_of(tree: dict[str, Any], person: Person, now: datetime) -> Any:
+    """What the condition is about, None when absent."""
+    if "event" in tree:
+        return measured(tree, person, now)
+    statistics = person.statistics()
+    if "stat" in tree:
+        return statistics[tree["stat"]]
+    if "rfm" in tree:
+        return statistics[f"rfm_{tree['rfm']}"]
+    name = tree["attribute"]
+    if name == "age":
+        return person.birth_date and full_years(person.birth_date, now.astimezone(ZONE).date())
+    if name.startswith("attributes."):
+        value = person.attributes.get(name.removeprefix("attributes."))
+    else:
+        value = getattr(person, name)
+    return None if value == "" else value
+
+
+def full_years(born: date, today: date) -> int:
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def measured(tree: dict[str, Any], person: Person, now: datetime) -> Any:
+    events = [event for event in person.events if counts(tree, event, now)]
+    amounts = [event.amount for event in events if event.amount is not None]
+    times = [event.occurred_at for event in events]
+    measures = {
+        "count": len(events),
+        "occasions": len(set(times)),
+        "distinct_days": len({moment.astimezone(ZONE).date() for moment in times}),
+        "sum": sum(amounts, Decimal(0)),
+        "average": sum(amounts, Decimal(0)) / len(amounts) if amounts else None,
+        "first": min(times, default=None),
+        "last": max(times, default=None),
+    }
+    return measures[tree.get("measure", "count")]
+
+
+def counts(tree: dict[str, Any], event: Happening, now: datetime) -> bool:
+    window = tree.get("window", {})
+    categories = tree.get("category", event.category)
+    if "days" in window or "hours" in window:
+        start = now - timedelta(days=window.get("days", 0), hours=window.get("hours", 0))
+        within = start < event.occurred_at <= now
+    else:
+        start = instant(window["from"]) if "from" in window else LONG_AGO
+        end = instant(window["to"]) if "to" in window else FAR_AHEAD
+        within = start <= event.occurred_at < end
+    return (
+        within
+        and event.name == tree["event"]
+        and event.category in ([categories] if isinstance(categories, str) else categories)
+        and ("currency" not in tree or (event.amount is not None and event.currency == tree["currency"]))
+    )
