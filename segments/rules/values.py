@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 from django.utils import formats, timezone
 from django.utils.dateparse import parse_date, parse_datetime
@@ -63,7 +63,7 @@ class Text(ValueType):
     operators = (*EQUALITY, "contains", "starts_with", *PRESENCE)
 
     def read(self, raw: object, path: str) -> str:
-        if not isinstance(raw, str) or not 0 < len(raw) <= MAX_TEXT or "\0" in raw:
+        if not is_storable(raw, MAX_TEXT):
             raise RuleError(path, _("must be a text of 1 to %(most)d characters") % {"most": MAX_TEXT})
         return raw
 
@@ -212,6 +212,15 @@ class Day(ValueType):
             if isinstance(value, DaysAgo)
             else formats.date_format(value, "SHORT_DATE_FORMAT")
         )
+
+
+def is_storable(raw: object, most: int) -> TypeGuard[str]:
+    """Whether `raw` is a text of 1 to `most` characters that PostgreSQL takes: no NUL, no lone surrogate."""
+    return (
+        isinstance(raw, str)
+        and 0 < len(raw) <= most
+        and not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in raw)
+    )
 
 
 def today(now: datetime) -> date:

@@ -49,6 +49,7 @@ from segments.rules.values import (
     Text,
     ValueType,
     Whole,
+    is_storable,
     today,
 )
 
@@ -108,13 +109,9 @@ class ColumnCondition(Node):
         if self.name == "age":
             return AgeInYears(Value(today(compilation.now)), F("birth_date"))
         # Text columns say "absent" by empty text. Where that cannot match, the bare column keeps its index.
-        if isinstance(COLUMNS[self.name][0], Text | Choice) and self.comparison.op in (
-            "ne",
-            "not_in",
-            *PRESENCE,
-        ):
-            return NullIf(F(self.name), Value(""))
-        return F(self.name)
+        is_text = isinstance(COLUMNS[self.name][0], Text | Choice)
+        may_match_empty = self.comparison.op in ("ne", "not_in", *PRESENCE)
+        return NullIf(F(self.name), Value("")) if is_text and may_match_empty else F(self.name)
 
 
 @dataclass(frozen=True)
@@ -161,7 +158,7 @@ class AgeInYears(Func):
 
 
 class JsonMember(Func):
-    """The member of an object as JSON; KeyTransform takes the key "2024" for a list index."""
+    """The member of an object as JSON (KeyTransform would take the key "1" for a list index)."""
 
     template = "(%(expressions)s)"
     arg_joiner = " -> "
@@ -204,7 +201,7 @@ def parse(definition: Mapping[str, Any], path: str) -> Node:
     if isinstance(name, str) and name in COLUMNS:
         return ColumnCondition(name, read_comparison(definition, path, COLUMNS[name][0]))
     key = name.removeprefix(JSON_PREFIX) if isinstance(name, str) and name.startswith(JSON_PREFIX) else ""
-    if not 0 < len(key) <= MAX_KEY or "\0" in key:
+    if not is_storable(key, MAX_KEY):
         raise RuleError(
             below(path, "attribute"),
             _("must be attributes.<key> or one of %(values)s") % {"values": ", ".join(COLUMNS)},

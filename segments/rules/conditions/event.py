@@ -23,7 +23,7 @@ from segments.rules.errors import RuleError, below
 from segments.rules.nodes import Dependencies, Node, Predicate
 from segments.rules.operators import Comparison, read_comparison
 from segments.rules.parse import refuse_unknown_keys
-from segments.rules.values import AMOUNT, COUNT, MOMENT, NUMBER, TEXT, ValueType
+from segments.rules.values import AMOUNT, COUNT, MOMENT, NUMBER, TEXT, ValueType, is_storable
 from segments.rules.window import LIFETIME, Window, read_window
 
 KEYS = ("event", "measure", "op", "value", "window", "category", "currency")
@@ -151,7 +151,7 @@ def parse(definition: Mapping[str, Any], path: str) -> EventCondition:
     """Read an event condition. Raises `RuleError`."""
     refuse_unknown_keys(definition, KEYS, path)
     name = definition["event"]
-    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or "\0" in name:
+    if not is_storable(name, MAX_NAME):
         raise RuleError(
             below(path, "event"), _("must be a text of 1 to %(most)d characters") % {"most": MAX_NAME}
         )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from segments.models import Profile
 from segments.rules import parse
 from tests.segments.rules import oracle
-from tests.segments.rules.trees import TREES, Tree
+from tests.segments.rules.trees import ATTRIBUTES, EVENTS, JSON, RFM, STATS, TAGS, TREES, Tree
 from tests.segments.rules.world import NOW, Person, random_person, store
 
 IN_ONE_TRANSACTION = [HealthCheck.function_scoped_fixture]
@@ -22,6 +22,21 @@ def population(db: None) -> dict[int, Person]:
     rng = random.Random(2026)
     people = [random_person(rng) for _ in range(100)]
     return dict(zip(store(people), people, strict=True))
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [ATTRIBUTES, JSON, EVENTS, TAGS, RFM, STATS],
+    ids=["column", "json", "event", "tag", "rfm", "stat"],
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=IN_ONE_TRANSACTION)
+@given(data=st.data())
+def test_a_single_condition_matches_whom_the_oracle_says(
+    population: dict[int, Person], conditions: st.SearchStrategy[Tree], data: st.DataObject
+) -> None:
+    tree = data.draw(conditions)
+    expected = {pk for pk, person in population.items() if oracle.matches(tree, person, NOW)}
+    assert set(parse(tree).queryset(NOW)) == expected
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=IN_ONE_TRANSACTION)

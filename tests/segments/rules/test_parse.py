@@ -42,6 +42,7 @@ def nested(depth: int) -> dict[str, Any]:
         ({"attribute": "city", "op": "eq"}, "/value"),
         ({"attribute": "city", "op": "eq", "value": ""}, "/value"),
         ({"attribute": "city", "op": "eq", "value": "x\0"}, "/value"),
+        ({"attribute": "city", "op": "eq", "value": "\ud800"}, "/value"),
         ({"attribute": "city", "op": "eq", "value": 4}, "/value"),
         ({"attribute": "city", "op": "gt", "value": "x"}, "/op"),
         ({"attribute": "city", "op": ["eq"], "value": "x"}, "/op"),

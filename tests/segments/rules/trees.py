@@ -47,8 +47,8 @@ ATTRIBUTES = st.one_of(
     _condition({"attribute": "birth_date"}, [*EQUALITY, *ORDER, *PRESENCE], BIRTHDAYS),
     _condition({"attribute": "age"}, [*EQUALITY, *ORDER, *PRESENCE], st.sampled_from([21, 22, 59, 60])),
     _condition({"attribute": "created_at"}, [*ORDER, *PRESENCE], MOMENTS),
-    st.sampled_from(world.JSON_KEYS).flatmap(_json),
 )
+JSON = st.sampled_from(world.JSON_KEYS).flatmap(_json)
 TAGS = st.fixed_dictionaries(
     {"tag": st.sampled_from([*world.TAGS, "unheard-of"]), "op": st.sampled_from(["has", "has_not"])},
     optional={"min_weight": st.sampled_from([0.5, 1, 2])},
@@ -99,7 +99,7 @@ MEASURES = ["count", "occasions", "distinct_days", "sum", "average", "first", "l
 EVENTS = st.tuples(st.sampled_from(world.EVENTS), st.sampled_from(MEASURES)).flatmap(
     lambda drawn: _event(*drawn)
 )
-CONDITIONS = st.one_of(ATTRIBUTES, EVENTS, TAGS, RFM, STATS)
+CONDITIONS = st.one_of(ATTRIBUTES, JSON, EVENTS, TAGS, RFM, STATS)
 TREES: st.SearchStrategy[Tree] = st.recursive(
     CONDITIONS,
     lambda children: st.builds(
