@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 
 
 def ensure_administrator() -> str | None:
-    """Create the superuser `admin` when no superuser exists. Returns the generated password, None when there was one."""
+    """Create the superuser `admin` when no superuser exists. Returns its password, else None."""
     users = get_user_model()._default_manager
     if users.filter(is_superuser=True).exists():
         return None

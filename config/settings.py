@@ -71,7 +71,7 @@ TEMPLATES = [
     },
 ]
 
-# --- Data -------------------------------------------------------------------------------------------------------
+# --- Data
 
 DATABASES = {
     "default": {
@@ -90,7 +90,7 @@ CACHES = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 
-# --- Time and language -------------------------------------------------------------------------------------------
+# --- Time and language
 
 USE_TZ = True
 TIME_ZONE = ENV.time_zone
@@ -98,7 +98,7 @@ LANGUAGE_CODE = ENV.language
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [BASE_DIR / "config" / "locale"]
 
-# --- Keys (see compliance.keys) ------------------------------------------------------------------------------------
+# --- Keys (see compliance.keys)
 
 MASTER_KEY = ENV.key("master_key")
 DIGEST_KEY = ENV.key("digest_key")
@@ -108,7 +108,7 @@ AUDIT_ORIGIN = f"{ENV.mail_domain}/audit"
 CONTROLLER = ENV.controller
 DEFAULT_REGION = ENV.default_region
 
-# --- Mail ----------------------------------------------------------------------------------------------------------
+# --- Mail
 
 _email = environ.Env.email_url_config(ENV.email_url)
 EMAIL_BACKEND = _email["EMAIL_BACKEND"]
@@ -121,7 +121,7 @@ EMAIL_USE_SSL = _email.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 30
 MAIL_DOMAIN = ENV.mail_domain
 
-# --- Celery: the alarm clock ------------------------------------------------------------------------------------------
+# --- Celery: the alarm clock
 
 CELERY_BROKER_URL = ENV.broker_url or INSTANCE.broker_url
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -148,7 +148,7 @@ CELERY_BEAT_SCHEDULE = {
     "compliance: expire consents": {"task": "compliance.tasks.expire_consents", "schedule": crontab(minute="10")},
 }
 
-# --- Admin and static files ---------------------------------------------------------------------------------------------
+# --- Admin and static files
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -162,7 +162,7 @@ UNFOLD = {
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "config.navigation.sidebar"},
 }
 
-# --- API ------------------------------------------------------------------------------------------------------------------
+# --- API
 
 OAUTH2_SCOPES = {
     "profiles:read": _("Read profiles"),
@@ -200,7 +200,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
 
-# --- Security -----------------------------------------------------------------------------------------------------------------
+# --- Security
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -214,7 +214,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else
 SECURE_HSTS_SECONDS = 31_536_000 if SESSION_COOKIE_SECURE else 0
 X_FRAME_OPTIONS = "DENY"
 
-# --- Logs ------------------------------------------------------------------------------------------------------------------------
+# --- Logs
 
 LOGGING = {
     "version": 1,

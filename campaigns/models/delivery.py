@@ -9,7 +9,7 @@ from segments.models import Profile
 
 
 class Delivery(models.Model):
-    """One message to one person, or the reason why there is none. Partitioned by month (see migration 0002_partitioned_delivery).
+    """One message to one person, or the reason why there is none. Partitioned by month (0002_partitioned_delivery).
 
     The database's key is (run, profile, step, month); `month` is the first day of the run's scheduled month, the same
     for every row of a run. It serves uniqueness and the claim of a batch as a range of profiles. Django's admin needs a

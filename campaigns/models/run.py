@@ -7,12 +7,10 @@ from compliance.uuid7 import uuid7
 
 
 class Run(models.Model):
-    """One execution of a campaign, keyed by campaign and scheduled time, so that a repeated tick makes no second one."""
+    """One execution of a campaign, keyed by campaign and scheduled time, so a repeated tick makes no second one."""
 
     uid = models.UUIDField(_("public id"), unique=True, default=uuid7, editable=False)
-    campaign = models.ForeignKey(
-        Campaign, on_delete=models.PROTECT, related_name="runs", verbose_name=_("campaign")
-    )
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="runs", verbose_name=_("campaign"))
     scheduled_at = models.DateTimeField(_("scheduled at"))
     state = models.CharField(_("state"), max_length=12, choices=RunState.choices, default=RunState.PLANNING)
     planned = models.PositiveIntegerField(_("planned"), default=0)

@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from compliance.models.append_only import APPEND_ONLY
 
+
 class AuditLeaf(models.Model):
     """One entry of the audit log: canonical JSON (RFC 8785), written in the transaction of the change it tells of.
 
@@ -60,6 +61,11 @@ class Checkpoint(models.Model):
 
     tree_size = models.BigIntegerField(_("tree size"))
     root_hash = models.BinaryField(_("root hash"), max_length=32, editable=False)
+    peaks = models.BinaryField(
+        _("right edge of the tree"),
+        editable=False,
+        help_text=_("roots of the full subtrees; sealing goes on from here"),
+    )
     note = models.TextField(_("signed note"), editable=False)
     created_at = models.DateTimeField(_("created at"), editable=False)
 

@@ -44,7 +44,12 @@ class ConsentRecord(models.Model):
     action = models.CharField(_("action"), max_length=12, choices=ConsentAction.choices)
     method = models.CharField(_("method"), max_length=16, choices=ConsentMethod.choices)
     notice = models.ForeignKey(
-        Notice, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("notice shown")
+        Notice,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("notice shown"),
     )
     source = models.CharField(_("source"), max_length=120, help_text=_("system or place the decision came from"))
     evidence = models.JSONField(_("evidence"), default=dict, blank=True)
@@ -89,9 +94,7 @@ class ConsentState(models.Model):
     purpose = models.ForeignKey(Purpose, on_delete=models.PROTECT, related_name="+", verbose_name=_("purpose"))
     channel = models.CharField(_("channel"), max_length=12, choices=Channel.choices)
     action = models.CharField(_("action"), max_length=12, choices=ConsentAction.choices)
-    record = models.ForeignKey(
-        ConsentRecord, on_delete=models.PROTECT, related_name="+", verbose_name=_("record")
-    )
+    record = models.ForeignKey(ConsentRecord, on_delete=models.PROTECT, related_name="+", verbose_name=_("record"))
     occurred_at = models.DateTimeField(_("decided at"))
     expires_at = models.DateTimeField(_("expires at"), null=True)
 

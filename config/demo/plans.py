@@ -66,9 +66,7 @@ def notice(*, actor: str, now: datetime) -> Notice:
     """The notice that the synthetic consents refer to, published once."""
     purpose, _ = Purpose.objects.get_or_create(key="offers", defaults={"name": "Offers and news"})
     found = Notice.objects.filter(purpose=purpose, version=1, language="en").first()
-    return found or notices.publish(
-        purpose=purpose, version=1, language="en", text=NOTICE_TEXT, actor=actor, now=now
-    )
+    return found or notices.publish(purpose=purpose, version=1, language="en", text=NOTICE_TEXT, actor=actor, now=now)
 
 
 def build_segments(*, actor: str, now: datetime) -> dict[str, Segment]:

@@ -29,7 +29,7 @@ UNSUBSCRIBERS = 25
 CAMPAIGN_TIMEOUT = 150  # seconds
 
 
-class DemoFailed(Exception):
+class DemoError(Exception):
     """The demo did not come to what it is there to show."""
 
 
@@ -80,7 +80,7 @@ class Story:
         wanted = self._addresses_of_second_segment()
         chosen = [mail for mail in self.sink.received(str(first.uid)) if mail["to"] in wanted][:UNSUBSCRIBERS]
         if len(chosen) < UNSUBSCRIBERS:
-            raise DemoFailed(f"only {len(chosen)} recipients to unsubscribe, expected {UNSUBSCRIBERS}")
+            raise DemoError(f"only {len(chosen)} recipients to unsubscribe, expected {UNSUBSCRIBERS}")
         before = ConsentRecord.objects.filter(method=ConsentMethod.ONE_CLICK).count()
         for mail in chosen:
             _post_one_click(mail["unsubscribe"])
@@ -89,7 +89,7 @@ class Story:
         return [mail["to"] for mail in chosen]
 
     def summary(self, *, first: Run, second: Run, unsubscribed: list[str]) -> dict[str, Any]:
-        """Seal and verify the audit log, write the auditors' export, and count. Raises `DemoFailed` when it fails."""
+        """Seal and verify the audit log, write the auditors' export, and count. Raises `DemoError` when it fails."""
         now = timezone.now()
         export_dir = self.folder / "exports" / f"{now:%Y%m%dT%H%M%S}"
         exports.export_consents(out=export_dir, start=None, end=None, actor=ACTOR, now=now)
@@ -101,7 +101,7 @@ class Story:
         mails = [mail for run in (first, second) for mail in self.sink.received(str(run.uid))]
         repeated = [name for name, count in Counter(mail["message_id"] for mail in mails).items() if count > 1]
         if repeated:
-            raise DemoFailed(f"{len(repeated)} messages arrived twice, the first is {repeated[0]}")
+            raise DemoError(f"{len(repeated)} messages arrived twice, the first is {repeated[0]}")
         second_run = {mail["to"] for mail in self.sink.received(str(second.uid))}
         return {
             "profiles": Profile.objects.count(),
@@ -155,7 +155,7 @@ class Story:
         with tqdm(desc=campaign.key, unit="message", file=sys.stderr) as bar:
             while Campaign.objects.filter(pk=campaign.pk).exclude(state=CampaignState.FINISHED).exists():
                 if time.monotonic() > deadline:
-                    raise DemoFailed(f"campaign {campaign.key} did not finish within {CAMPAIGN_TIMEOUT} s")
+                    raise DemoError(f"campaign {campaign.key} did not finish within {CAMPAIGN_TIMEOUT} s")
                 rows = Delivery.objects.filter(run__campaign=campaign)
                 bar.total = rows.exclude(state=DeliveryState.EXCLUDED).count()
                 bar.n = rows.filter(state=DeliveryState.SENT).count()
@@ -184,4 +184,3 @@ def _post_one_click(url: str) -> None:
     )  # fmt: skip
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
         answer.read()
-

@@ -7,7 +7,7 @@ from segments.models.source import Source
 
 
 class Event(models.Model):
-    """Something a person did. The table is partitioned by month of `occurred_at` (see migration 0002_partitioned_event).
+    """Something a person did. Partitioned by month of `occurred_at` (migration 0002_partitioned_event).
 
     The database's key is (profile, occurred_at, dedup): it serves the time line, the partition and idempotency with one
     index. `dedup` is a hash of source and event id. Django's admin needs a single key, so `id` plays that part. The

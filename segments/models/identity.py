@@ -19,9 +19,7 @@ class Identity(models.Model):
     `external`, the source's key is part of what is digested.
     """
 
-    profile = models.ForeignKey(
-        Profile, on_delete=models.CASCADE, related_name="identities", verbose_name=_("profile")
-    )
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="identities", verbose_name=_("profile"))
     kind = models.CharField(_("kind"), max_length=12, choices=IdentityKind.choices)
     digest = models.BinaryField(_("digest"), max_length=32, editable=False)
     value_encrypted = models.BinaryField(_("value"), editable=False)

@@ -32,9 +32,7 @@ class Segment(models.Model):
 class SegmentVersion(models.Model):
     """A definition that a segment once had."""
 
-    segment = models.ForeignKey(
-        Segment, on_delete=models.CASCADE, related_name="versions", verbose_name=_("segment")
-    )
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="versions", verbose_name=_("segment"))
     version = models.PositiveIntegerField(_("version"))
     definition = models.JSONField(_("rule tree"))
     created_at = models.DateTimeField(_("created at"))
@@ -58,7 +56,9 @@ class SegmentMembership(models.Model):
     segment = models.ForeignKey(
         Segment, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("segment"), db_index=False
     )
-    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("profile"))
+    profile = models.ForeignKey(
+        Profile, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("profile")
+    )
     entered_at = models.DateTimeField(_("entered at"))
 
     class Meta:

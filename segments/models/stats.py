@@ -36,14 +36,18 @@ class ProfileStats(models.Model):
             models.CheckConstraint(
                 name="stats_rfm_all_or_none",
                 condition=models.Q(
-                    rfm_recency__isnull=True, rfm_frequency__isnull=True, rfm_monetary__isnull=True,
+                    rfm_recency__isnull=True,
+                    rfm_frequency__isnull=True,
+                    rfm_monetary__isnull=True,
                     rfm_at__isnull=True,
                 )
                 | models.Q(
-                    rfm_recency__range=(1, 5), rfm_frequency__range=(1, 5), rfm_monetary__range=(1, 5),
+                    rfm_recency__range=(1, 5),
+                    rfm_frequency__range=(1, 5),
+                    rfm_monetary__range=(1, 5),
                     rfm_at__isnull=False,
                 ),
-            ),  # fmt: skip
+            ),
         ]
 
     def __str__(self) -> str:

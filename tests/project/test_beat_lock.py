@@ -86,9 +86,7 @@ def test_dead_connection_is_replaced(locks: tuple[BeatLock, BeatLock]) -> None:
     assert [first.acquire(), first.acquire()] == [False, True]
 
 
-def test_unreachable_database_means_stand_by(
-    locks: tuple[BeatLock, BeatLock], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreachable_database_means_stand_by(locks: tuple[BeatLock, BeatLock], monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_args: Any, **_kwargs: Any) -> None:
         raise psycopg.OperationalError("connection refused")
 

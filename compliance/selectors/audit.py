@@ -1,0 +1,102 @@
+"""Checking the audit log against itself: every hash, every place in the tree, every signature."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from django.conf import settings
+
+from compliance import checkpoint_note, keys, merkle
+from compliance.models import AuditLeaf, Checkpoint, SealedLeaf
+
+CHUNK = 5_000
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """What was checked, and the first thing that is wrong ('' when nothing is)."""
+
+    leaves: int
+    sealed: int
+    checkpoints: int
+    first_problem: str
+
+    @property
+    def ok(self) -> bool:
+        return not self.first_problem
+
+    @property
+    def unsealed(self) -> int:
+        return self.leaves - self.sealed
+
+
+class _ProblemError(Exception):
+    pass
+
+
+def verify(*, progress: Callable[[int, int], None] | None = None) -> AuditReport:
+    """Recompute the whole tree from the leaves' data and compare it with every checkpoint.
+
+    Finds leaves that were edited, removed, inserted or reordered after they were sealed, and checkpoints that were
+    changed or are missing from the chain. It trusts this database and key; the evidence kit does not need to.
+    """
+    leaves, sealed = AuditLeaf.objects.count(), SealedLeaf.objects.count()
+    checkpoints = list(Checkpoint.objects.order_by("id"))
+    try:
+        _check_chain(checkpoints)
+        _check_tree(checkpoints, sealed, progress)
+    except _ProblemError as problem:
+        return AuditReport(leaves, sealed, len(checkpoints), str(problem))
+    return AuditReport(leaves, sealed, len(checkpoints), "")
+
+
+def _check_chain(checkpoints: list[Checkpoint]) -> None:
+    key = keys.audit_key().public_key()
+    previous = b""
+    for checkpoint in checkpoints:
+        try:
+            body = checkpoint_note.verify(checkpoint.note, key)
+        except checkpoint_note.NoteError as error:
+            raise _ProblemError(f"checkpoint {checkpoint.pk}: {error}") from None
+        if (body.origin, body.size, body.root) != (
+            settings.AUDIT_ORIGIN, checkpoint.tree_size, bytes(checkpoint.root_hash),
+        ):  # fmt: skip
+            raise _ProblemError(f"checkpoint {checkpoint.pk}: its columns differ from its signed text")
+        if body.previous != previous:
+            raise _ProblemError(f"checkpoint {checkpoint.pk}: does not name the checkpoint before it")
+        previous = checkpoint_note.note_digest(checkpoint.note)
+    for older, newer in pairwise(checkpoints):
+        if newer.tree_size < older.tree_size:
+            raise _ProblemError(f"checkpoint {newer.pk}: is smaller than the one before it")
+
+
+def _check_tree(checkpoints: list[Checkpoint], sealed: int, progress: Callable[[int, int], None] | None) -> None:
+    due = iter(checkpoints)
+    checkpoint = next(due, None)
+    frontier = merkle.Frontier()
+    for index, leaf_id, data, stored_hash in _sealed_leaves():
+        if index != frontier.size:
+            raise _ProblemError(f"leaf {frontier.size}: is missing from the tree")
+        computed = merkle.leaf_hash(data)
+        if computed != stored_hash:
+            raise _ProblemError(f"leaf {index} (id {leaf_id}): its stored hash is not that of its data")
+        frontier.add(computed)
+        while checkpoint is not None and checkpoint.tree_size == frontier.size:
+            if bytes(checkpoint.root_hash) != frontier.root():
+                raise _ProblemError(f"checkpoint {checkpoint.pk}: the leaves up to {frontier.size} give another root")
+            checkpoint = next(due, None)
+        if progress and frontier.size % CHUNK == 0:
+            progress(frontier.size, sealed)
+    if checkpoint is not None:
+        raise _ProblemError(
+            f"leaf {frontier.size}: is missing, checkpoint {checkpoint.pk} covers {checkpoint.tree_size}"
+        )
+    covered = checkpoints[-1].tree_size if checkpoints else 0
+    if frontier.size > covered:
+        raise _ProblemError(f"leaf {covered}: has a place in the tree that no checkpoint covers")
+
+
+def _sealed_leaves() -> Iterator[tuple[int, int, bytes, bytes]]:
+    rows = SealedLeaf.objects.order_by("index").values_list("index", "leaf_id", "leaf__data", "leaf__leaf_hash")
+    for index, leaf_id, data, stored in rows.iterator(chunk_size=CHUNK):
+        yield index, leaf_id, bytes(data), bytes(stored)

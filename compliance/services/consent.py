@@ -1,0 +1,215 @@
+"""Recording what people decided. The ledger keeps every decision; the state beside it is the newest one.
+
+Newest means by the time the person decided, whatever order the records arrive in; of two decisions at one instant
+the withdrawal counts. Only a decision of the person's own (`FRESH_METHODS`) undoes their earlier unsubscribing: an import or
+a partner's record never revives an address.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from compliance.channels import Channel
+from compliance.models import (
+    ConsentAction,
+    ConsentMethod,
+    ConsentRecord,
+    ConsentState,
+    Notice,
+    Purpose,
+    Subject,
+)
+from compliance.services import audit, suppression
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+FRESH_METHODS = frozenset({ConsentMethod.FORM, ConsentMethod.DOUBLE_OPT_IN})
+BATCH = 5_000
+SOURCE_LENGTH = 120
+
+
+class ConsentError(ValueError):
+    """The decision cannot be recorded; `field` and `reason` say why."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What one person decided for one purpose and channel, and how it came to us."""
+
+    subject_id: int
+    purpose_id: int
+    channel: str
+    action: str
+    method: str
+    notice_id: int | None
+    source: str
+    occurred_at: datetime
+    expires_at: datetime | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+def record(*, decision: Decision, actor: str, now: datetime, digest: bytes | None = None) -> ConsentRecord:
+    """Record one decision. With the address `digest` given, a fresh consent lifts the person's own unsubscribing.
+
+    Raises `ConsentError` naming the field.
+    """
+    with transaction.atomic():
+        stored = record_many(decisions=[decision], actor=actor, now=now)[0]
+        fresh = decision.action == ConsentAction.GIVEN and decision.method in FRESH_METHODS
+        if digest is not None and fresh and _is_current(stored):
+            suppression.lift_unsubscribed(
+                digest=digest, channel=decision.channel, purpose_id=decision.purpose_id, actor=actor, now=now
+            )
+        return stored
+
+
+def record_many(*, decisions: Sequence[Decision], actor: str, now: datetime) -> list[ConsentRecord]:
+    """Record many decisions in one transaction, all or none. Raises `ConsentError` naming the first bad field."""
+    notices = dict(Notice.objects.values_list("pk", "purpose_id"))
+    purposes = set(Purpose.objects.values_list("pk", flat=True))
+    for decision in decisions:
+        if decision.purpose_id not in purposes:
+            raise ConsentError("purpose", "there is no such purpose")
+        _check(decision, notices, now)
+    with transaction.atomic():
+        # In the order of ids, so that two callers never wait for each other in a circle.
+        wanted = {decision.subject_id for decision in decisions}
+        subjects = Subject.objects.filter(pk__in=wanted).order_by("pk").select_for_update(no_key=True)
+        if wanted - set(subjects.values_list("pk", flat=True)):
+            raise ConsentError("subject", "there is no such person")
+        records = ConsentRecord.objects.bulk_create(
+            [_record(decision, actor, now) for decision in decisions], batch_size=BATCH
+        )
+        _update_states([stored.pk for stored in records])
+        audit.append_many(entries=[_entry(stored, actor) for stored in records], now=now)
+        return records
+
+
+def withdraw(
+    *, subject_id: int, purpose_id: int, channel: str, method: str, source: str, actor: str, now: datetime,
+    evidence: Mapping[str, Any] | None = None,
+) -> ConsentRecord:  # fmt: skip
+    """Record that a person takes their consent back, from now on (GDPR 7(3), PIPL 15)."""
+    decision = Decision(
+        subject_id=subject_id,
+        purpose_id=purpose_id,
+        channel=channel,
+        action=ConsentAction.WITHDRAWN,
+        method=method,
+        notice_id=None,
+        source=source,
+        occurred_at=now,
+        evidence=evidence or {},
+    )
+    return record(decision=decision, actor=actor, now=now)
+
+
+def expire_due(*, now: datetime, actor: str, limit: int = 10_000) -> int:
+    """Write a record for consents whose time is over. Returns how many; call again while it is `limit`."""
+    with transaction.atomic():
+        due = ConsentState.objects.filter(action=ConsentAction.GIVEN, expires_at__lte=now).order_by("expires_at")
+        decisions = [
+            Decision(
+                subject_id=state.subject_id,
+                purpose_id=state.purpose_id,
+                channel=state.channel,
+                action=ConsentAction.EXPIRED,
+                method=ConsentMethod.CLOCK,
+                notice_id=None,
+                source="expiry of the consent",
+                occurred_at=state.expires_at,
+            )
+            for state in due[:limit]
+            if state.expires_at is not None
+        ]
+        record_many(decisions=decisions, actor=actor, now=now)
+        return len(decisions)
+
+
+def _check(decision: Decision, notices: Mapping[int, int], now: datetime) -> None:
+    if decision.channel not in Channel.values:
+        raise ConsentError("channel", f"is none of {', '.join(Channel.values)}")
+    if decision.action not in ConsentAction.values:
+        raise ConsentError("action", f"is none of {', '.join(ConsentAction.values)}")
+    if decision.method not in ConsentMethod.values:
+        raise ConsentError("method", f"is none of {', '.join(ConsentMethod.values)}")
+    if not 0 < len(decision.source.strip()) <= SOURCE_LENGTH:
+        raise ConsentError("source", f"say in at most {SOURCE_LENGTH} characters where the decision came from")
+    if decision.action == ConsentAction.GIVEN and decision.notice_id is None:
+        raise ConsentError("notice", "a consent must name the notice that was shown")
+    if decision.notice_id is not None and notices.get(decision.notice_id) != decision.purpose_id:
+        raise ConsentError("notice", "is not a notice of this purpose")
+    if decision.occurred_at > now + CLOCK_TOLERANCE:
+        raise ConsentError("occurred_at", "lies in the future")
+    if decision.expires_at is not None and decision.expires_at <= decision.occurred_at:
+        raise ConsentError("expires_at", "is not after the decision")
+
+
+def _record(decision: Decision, actor: str, now: datetime) -> ConsentRecord:
+    return ConsentRecord(
+        subject_id=decision.subject_id,
+        purpose_id=decision.purpose_id,
+        channel=decision.channel,
+        action=decision.action,
+        method=decision.method,
+        notice_id=decision.notice_id,
+        source=decision.source,
+        evidence=dict(decision.evidence),
+        occurred_at=decision.occurred_at,
+        expires_at=decision.expires_at,
+        recorded_at=now,
+        recorded_by=actor,
+    )
+
+
+def _update_states(record_ids: list[int]) -> None:
+    """Make the newest of the given records the state, where it is newer than the state there is."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO compliance_consentstate AS state
+                (subject_id, purpose_id, channel, action, record_id, occurred_at, expires_at)
+            SELECT DISTINCT ON (subject_id, purpose_id, channel)
+                subject_id, purpose_id, channel, action, id, occurred_at, expires_at
+            FROM compliance_consentrecord
+            WHERE id = ANY(%s)
+            ORDER BY subject_id, purpose_id, channel, occurred_at DESC, (action = 'given'), id DESC
+            ON CONFLICT (subject_id, purpose_id, channel) DO UPDATE SET
+                action = excluded.action, record_id = excluded.record_id,
+                occurred_at = excluded.occurred_at, expires_at = excluded.expires_at
+            WHERE excluded.occurred_at > state.occurred_at
+               OR (excluded.occurred_at = state.occurred_at
+                   AND (excluded.action <> 'given' OR state.action = 'given'))
+            """,
+            [record_ids],
+        )
+
+
+def _is_current(stored: ConsentRecord) -> bool:
+    return ConsentState.objects.filter(record=stored).exists()
+
+
+def _entry(stored: ConsentRecord, actor: str) -> audit.Entry:
+    return audit.Entry(
+        action=f"consent.{stored.action}",
+        actor=actor,
+        object_type="consent",
+        object_id=str(stored.uid),
+        details={
+            "subject": stored.subject_id,
+            "purpose": stored.purpose_id,
+            "channel": stored.channel,
+            "method": stored.method,
+            "notice": stored.notice_id,
+            "source": stored.source,
+            "occurred_at": stored.occurred_at.isoformat(),
+            "expires_at": stored.expires_at.isoformat() if stored.expires_at else None,
+        },
+    )

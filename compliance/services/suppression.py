@@ -1,0 +1,95 @@
+"""Suppressing addresses, and lifting a suppression with a reason."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from compliance.models import Suppression, SuppressionReason
+from compliance.services import audit
+
+
+class SuppressionError(Exception):
+    """The suppression cannot be lifted; `field` and `reason` say why."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+def add(
+    *,
+    digest: bytes,
+    channel: str,
+    purpose_id: int | None,
+    reason: str,
+    source: str,
+    actor: str,
+    now: datetime,
+) -> Suppression:
+    """Suppress an address on a channel ('' = all) for a purpose (None = all). Done before, it changes nothing."""
+    with transaction.atomic():
+        suppression, created = Suppression.objects.get_or_create(
+            digest=digest,
+            channel=channel,
+            purpose_id=purpose_id,
+            lifted_at=None,
+            defaults={"reason": reason, "source": source, "created_at": now, "created_by": actor},
+        )
+        if created:
+            audit.append(
+                action="suppression.added",
+                actor=actor,
+                object_type="suppression",
+                object_id=suppression.pk,
+                details={
+                    "digest": audit.commit_to(digest.hex()),
+                    "channel": channel,
+                    "purpose": purpose_id,
+                    "reason": reason,
+                },
+                now=now,
+            )
+        return suppression
+
+
+def lift(*, suppression_id: int, note: str, actor: str, now: datetime) -> None:
+    """Let an address be written to again. Raises `SuppressionError` without a note, or when it was lifted before."""
+    if not note.strip():
+        raise SuppressionError("note", "say why the suppression is lifted")
+    with transaction.atomic():
+        _lift(suppression_id, note=note, actor=actor, now=now)
+
+
+def lift_unsubscribed(*, digest: bytes, channel: str, purpose_id: int, actor: str, now: datetime) -> int:
+    """Lift what this person's own unsubscribing had put there, after they consented anew. Returns how many.
+
+    Bounces, complaints and entries of staff stay: they are not the person's to lift by consenting.
+    """
+    rows = Suppression.objects.filter(
+        digest=digest,
+        channel=channel,
+        purpose_id=purpose_id,
+        reason=SuppressionReason.UNSUBSCRIBED,
+        lifted_at__isnull=True,
+    )
+    with transaction.atomic():
+        found = list(rows.values_list("pk", flat=True))
+        for pk in found:
+            _lift(pk, note="fresh consent of the person", actor=actor, now=now)
+    return len(found)
+
+
+def _lift(suppression_id: int, *, note: str, actor: str, now: datetime) -> None:
+    active = Suppression.objects.filter(pk=suppression_id, lifted_at__isnull=True)
+    changed = active.update(lifted_at=now, lifted_by=actor, lifted_note=note)
+    if changed != 1:
+        raise SuppressionError("suppression", "is not there or was lifted before")
+    audit.append(
+        action="suppression.lifted",
+        actor=actor,
+        object_type="suppression",
+        object_id=suppression_id,
+        details={"note": audit.commit_to(note)},
+        now=now,
+    )
