@@ -151,7 +151,7 @@ class JsonCondition(Node):
 
 
 class AgeInYears(Func):
-    """Full years between two dates; born on 29 February, one turns a year older on 1 March of common years."""
+    """Full years between two dates; born on 29 February, one turns older on 1 March of common years."""
 
     template = "EXTRACT(YEAR FROM AGE(%(expressions)s))"
     output_field = IntegerField()
