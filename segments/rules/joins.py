@@ -30,9 +30,7 @@ class SubqueryJoin:
     nullable = True
     filtered_relation = None
 
-    def __init__(
-        self, *, rows: QuerySet[Any, Any], alias: str, column: str, parent: str, parent_column: str
-    ) -> None:
+    def __init__(self, *, rows: QuerySet[Any, Any], alias: str, column: str, parent: str, parent_column: str) -> None:
         self.rows = rows
         self.table_name = alias
         self.table_alias = alias

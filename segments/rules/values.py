@@ -207,11 +207,7 @@ class Day(ValueType):
         return {"days_ago": value.days} if isinstance(value, DaysAgo) else value.isoformat()
 
     def show(self, value: date | DaysAgo) -> str:
-        return (
-            show_days_ago(value)
-            if isinstance(value, DaysAgo)
-            else formats.date_format(value, "SHORT_DATE_FORMAT")
-        )
+        return show_days_ago(value) if isinstance(value, DaysAgo) else formats.date_format(value, "SHORT_DATE_FORMAT")
 
 
 def is_storable(raw: object, most: int) -> TypeGuard[str]:

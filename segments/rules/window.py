@@ -40,14 +40,10 @@ class Window:
     def describe(self, events: str) -> str:
         """The noun phrase `events` with the window added, in the active language."""
         if self.days:
-            within = ngettext(
-                "%(events)s in the last %(n)d day", "%(events)s in the last %(n)d days", self.days
-            )
+            within = ngettext("%(events)s in the last %(n)d day", "%(events)s in the last %(n)d days", self.days)
             return within % {"events": events, "n": self.days}
         if self.hours:
-            within = ngettext(
-                "%(events)s in the last %(n)d hour", "%(events)s in the last %(n)d hours", self.hours
-            )
+            within = ngettext("%(events)s in the last %(n)d hour", "%(events)s in the last %(n)d hours", self.hours)
             return within % {"events": events, "n": self.hours}
         if self.start and self.end:
             both = {"events": events, "start": MOMENT.show(self.start), "end": MOMENT.show(self.end)}

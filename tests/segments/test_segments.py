@@ -99,9 +99,7 @@ def test_details_change_with_a_leaf_and_without_a_version(now: datetime) -> None
     assert (changed.name, changed.description, changed.is_active, changed.version) == ("There", "x", False, 1)
     assert leaf_actions(segment) == ["segment.created", "segment.details_changed"]
     with pytest.raises(ValidationError):
-        segments.change_details(
-            segment=segment, name="", description="", is_active=True, actor=ACTOR, now=now
-        )
+        segments.change_details(segment=segment, name="", description="", is_active=True, actor=ACTOR, now=now)
 
 
 def test_a_refresh_lets_people_in_and_out(now: datetime) -> None:
@@ -130,9 +128,7 @@ def test_a_refresh_that_changes_nobody_leaves_no_leaf(now: datetime) -> None:
 
 
 def test_a_refresh_follows_the_clock(now: datetime) -> None:
-    person = Person(
-        events=[Happening("browse", now)], tags=[Carried("vip", expires_at=now + timedelta(days=2))]
-    )
+    person = Person(events=[Happening("browse", now)], tags=[Carried("vip", expires_at=now + timedelta(days=2))])
     [profile] = store([person])
     recent = {"event": "browse", "op": "gte", "value": 1, "window": {"days": 1}}
     segment = create(now, {"any": [recent, VIP]})

@@ -98,9 +98,7 @@ class ColumnCondition(Node):
 
     def depends_on(self) -> Dependencies:
         column = "birth_date" if self.name == "age" else self.name
-        return Dependencies(
-            attributes=frozenset({column}), clock=self.name == "age" or self.comparison.uses_clock
-        )
+        return Dependencies(attributes=frozenset({column}), clock=self.name == "age" or self.comparison.uses_clock)
 
     def to_json(self) -> dict[str, Any]:
         return {"attribute": self.name, **self.comparison.to_json()}

@@ -117,9 +117,7 @@ class EventCondition(Node):
         return self.comparison.describe(str(subject))
 
     def depends_on(self) -> Dependencies:
-        return Dependencies(
-            events=frozenset({self.name}), clock=self.window.is_rolling or self.comparison.uses_clock
-        )
+        return Dependencies(events=frozenset({self.name}), clock=self.window.is_rolling or self.comparison.uses_clock)
 
     def to_json(self) -> dict[str, Any]:
         optional = {
@@ -136,9 +134,7 @@ class EventCondition(Node):
 
     @property
     def _is_about_all_orders(self) -> bool:
-        return (
-            self.name == ORDER_EVENT and self.window == LIFETIME and not self.categories and not self.currency
-        )
+        return self.name == ORDER_EVENT and self.window == LIFETIME and not self.categories and not self.currency
 
     def _events(self, compilation: Compilation) -> QuerySet[Event]:
         events = Event.objects.filter(name=self.name, **self.window.filters("occurred_at", compilation.now))
@@ -152,27 +148,17 @@ def parse(definition: Mapping[str, Any], path: str) -> EventCondition:
     refuse_unknown_keys(definition, KEYS, path)
     name = definition["event"]
     if not is_storable(name, MAX_NAME):
-        raise RuleError(
-            below(path, "event"), _("must be a text of 1 to %(most)d characters") % {"most": MAX_NAME}
-        )
+        raise RuleError(below(path, "event"), _("must be a text of 1 to %(most)d characters") % {"most": MAX_NAME})
     measure = definition.get("measure", "count")
     if not isinstance(measure, str) or measure not in MEASURES:
-        raise RuleError(
-            below(path, "measure"), _("must be one of %(values)s") % {"values": ", ".join(MEASURES)}
-        )
+        raise RuleError(below(path, "measure"), _("must be one of %(values)s") % {"values": ", ".join(MEASURES)})
     return EventCondition(
         name=name,
         measure=measure,
         comparison=read_comparison(definition, path, MEASURES[measure].type),
-        window=read_window(definition["window"], below(path, "window"))
-        if "window" in definition
-        else LIFETIME,
-        categories=_categories(definition["category"], below(path, "category"))
-        if "category" in definition
-        else (),
-        currency=_currency(definition["currency"], below(path, "currency"))
-        if "currency" in definition
-        else "",
+        window=read_window(definition["window"], below(path, "window")) if "window" in definition else LIFETIME,
+        categories=_categories(definition["category"], below(path, "category")) if "category" in definition else (),
+        currency=_currency(definition["currency"], below(path, "currency")) if "currency" in definition else "",
     )
 
 

@@ -48,15 +48,9 @@ STATISTICS: Mapping[str, Mapping[str, Statistic]] = {
         "last_order_at": Statistic("last_order_at", MOMENT, gettext_lazy("last order"), ORDER_EVENT),
     },
     "rfm": {
-        "recency": Statistic(
-            "rfm_recency", QUINTILE, gettext_lazy("recency quintile"), ORDER_EVENT, clock=True
-        ),
-        "frequency": Statistic(
-            "rfm_frequency", QUINTILE, gettext_lazy("frequency quintile"), ORDER_EVENT, clock=True
-        ),
-        "monetary": Statistic(
-            "rfm_monetary", QUINTILE, gettext_lazy("monetary quintile"), ORDER_EVENT, clock=True
-        ),
+        "recency": Statistic("rfm_recency", QUINTILE, gettext_lazy("recency quintile"), ORDER_EVENT, clock=True),
+        "frequency": Statistic("rfm_frequency", QUINTILE, gettext_lazy("frequency quintile"), ORDER_EVENT, clock=True),
+        "monetary": Statistic("rfm_monetary", QUINTILE, gettext_lazy("monetary quintile"), ORDER_EVENT, clock=True),
     },
 }
 

@@ -44,9 +44,7 @@ class TagCondition(Node):
     def describe(self) -> str:
         shown = {"tag": self.key, "weight": "" if self.min_weight is None else NUMBER.show(self.min_weight)}
         if self.min_weight is None:
-            return (
-                _("has the tag “%(tag)s”") if self.op == "has" else _("has not the tag “%(tag)s”")
-            ) % shown
+            return (_("has the tag “%(tag)s”") if self.op == "has" else _("has not the tag “%(tag)s”")) % shown
         if self.op == "has":
             return _("has the tag “%(tag)s” with a weight of at least %(weight)s") % shown
         return _("has not the tag “%(tag)s” with a weight of at least %(weight)s") % shown

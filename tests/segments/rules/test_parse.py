@@ -117,9 +117,7 @@ def test_the_size_of_a_tree_is_limited() -> None:
 
 
 def test_the_stored_form_says_what_was_implied() -> None:
-    rule = parse(
-        {"event": "browse", "op": "gte", "value": 2, "category": "tea", "window": {"from": "2026-02-01"}}
-    )
+    rule = parse({"event": "browse", "op": "gte", "value": 2, "category": "tea", "window": {"from": "2026-02-01"}})
     assert rule.to_json() == {
         "event": "browse",
         "measure": "count",

@@ -96,9 +96,7 @@ def _event(name: str, measure: str) -> st.SearchStrategy[Tree]:
 
 
 MEASURES = ["count", "occasions", "distinct_days", "sum", "average", "first", "last"]
-EVENTS = st.tuples(st.sampled_from(world.EVENTS), st.sampled_from(MEASURES)).flatmap(
-    lambda drawn: _event(*drawn)
-)
+EVENTS = st.tuples(st.sampled_from(world.EVENTS), st.sampled_from(MEASURES)).flatmap(lambda drawn: _event(*drawn))
 CONDITIONS = st.one_of(ATTRIBUTES, JSON, EVENTS, TAGS, RFM, STATS)
 TREES: st.SearchStrategy[Tree] = st.recursive(
     CONDITIONS,

@@ -129,9 +129,7 @@ def store(people: list[Person]) -> list[int]:
         for subject, person in pairs
     )
     _store_events([(subject.pk, event) for subject, person in pairs for event in person.events])
-    tags = {
-        key: Tag.objects.get_or_create(key=key, defaults={"name": key, "layer": "static"})[0] for key in TAGS
-    }
+    tags = {key: Tag.objects.get_or_create(key=key, defaults={"name": key, "layer": "static"})[0] for key in TAGS}
     ProfileTag.objects.bulk_create(
         ProfileTag(
             profile_id=subject.pk,
