@@ -22,9 +22,9 @@ class InliningError(ValueError):
 def inline_css(html: str) -> str:
     """The Liquid source with its `<style>` rules moved into `style` attributes; unchanged when it has none.
 
-    The inliner parses HTML and writes it anew, and would escape or move Liquid. So each piece of Liquid is replaced first:
-    within a tag or a title by a plain token, elsewhere by a comment, which may stand even between the rows of a table. Raises
-    `InliningError`.
+    The inliner parses HTML and writes it anew, and would escape or move Liquid. So each piece of Liquid is replaced
+    first: within a tag or a title by a plain token, elsewhere by a comment, which may stand even between the rows of a
+    table. Raises `InliningError`.
     """
     if not re.search(r"<style\b", html, re.IGNORECASE):
         return html

@@ -45,7 +45,7 @@ class _Environment(Environment):
     local_namespace_limit = 100_000  # bytes
 
 
-class _Stop(LiquidError):
+class _TooSlowError(LiquidError):
     """The template takes too long."""
 
 
@@ -68,7 +68,7 @@ class _Context(RenderContext):
 
     def _check(self) -> None:
         if time.monotonic() > self.deadline:
-            raise _Stop(_("takes too long"), token=None)
+            raise _TooSlowError(_("takes too long"), token=None)
 
 
 def _environment(*, autoescape: bool) -> Environment:
@@ -132,7 +132,7 @@ def variables(*, profile: Mapping[str, object], campaign_name: str, unsubscribe_
 
 @functools.lru_cache(maxsize=256)
 def compile_content(*, subject: str, text: str, html: str) -> Compiled:
-    """Parse the three parts. Raises `TemplateError` for syntax, unknown tags and filters, or CSS that cannot be read."""
+    """Parse the three parts. Raises `TemplateError` for syntax, unknown tags and filters, or unreadable CSS."""
     try:
         inlined = inline_css(html) if html else ""
     except InliningError as error:
@@ -153,8 +153,9 @@ def validate(*, subject: str, text: str, html: str) -> None:
     compiled = compile_content(subject=subject, text=text, html=html)
     for field, part in compiled.parts().items():
         _check_variables(field, part)
-    known = {name: name for name in PROFILE_FIELDS} | {"attributes": {}}
-    for person in (known, {"attributes": {}}):
+    unknown: dict[str, object] = {"attributes": {}}
+    known = {name: name for name in PROFILE_FIELDS} | unknown
+    for person in (known, unknown):
         rendered = compiled.render(
             variables(profile=person, campaign_name="campaign", unsubscribe_url=SAMPLE_UNSUBSCRIBE_URL)
         )
@@ -174,12 +175,8 @@ def _check_call_to_action(rendered: Rendered) -> None:
 def _check_variables(field: str, part: BoundTemplate) -> None:
     for segments in part.global_variable_segments():
         path = [str(segment) for segment in segments]
-        allowed = (
-            path == ["unsubscribe_url"]
-            or path == ["campaign", "name"]
-            or (path[0] == "profile" and len(path) > 1 and path[1] in PROFILE_FIELDS)
-        )
-        if not allowed:
+        of_profile = path[0] == "profile" and len(path) > 1 and path[1] in PROFILE_FIELDS
+        if not of_profile and path not in (["unsubscribe_url"], ["campaign", "name"]):
             raise TemplateError(field, _("unknown variable: %(name)s") % {"name": ".".join(path)})
 
 
