@@ -78,8 +78,8 @@ NONE = {
         "id", "key", "name", "kind", "language", "subject", "text", "html", "updated_at",
     },
     "campaigns.Run": {
-        "id", "uid", "campaign", "scheduled_at", "state", "planned", "excluded", "created_at", "planned_at",
-        "finished_at",
+        "id", "uid", "campaign", "scheduled_at", "state", "content", "planned", "excluded", "created_at",
+        "planned_at", "finished_at",
     },
     "campaigns.SendingChannel": {
         "id", "key", "name", "kind", "from_name", "from_address", "batch_size", "is_active",
