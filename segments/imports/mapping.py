@@ -1,0 +1,65 @@
+"""Which column of a file becomes which field."""
+
+from collections.abc import Iterable, Mapping
+
+from segments.imports.readers import Malformed, Row
+from segments.models import ImportKind
+from segments.profile_input import FIELDS as PROFILE_FIELDS
+from segments.profile_input import IDENTIFIERS
+
+EVENT_FIELDS = ("event_id", "occurred_at", *IDENTIFIERS, "amount", "currency", "category")
+OPEN_FIELDS = {ImportKind.PROFILES: "attributes", ImportKind.EVENTS: "properties"}
+FIELDS = {ImportKind.PROFILES: PROFILE_FIELDS, ImportKind.EVENTS: EVENT_FIELDS}
+
+
+class MappingError(ValueError):
+    """The mapping names a field or a column that is not there."""
+
+
+def parse(text: str) -> dict[str, str]:
+    """`field=column,field=column` as a mapping. Raises `MappingError`."""
+    mapping: dict[str, str] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        name, equals, column = (piece.strip() for piece in part.partition("="))
+        if not (name and equals and column):
+            raise MappingError(f"{part!r}: write field=column")
+        if name in mapping:
+            raise MappingError(f"{name}: is mapped twice")
+        mapping[name] = column
+    return mapping
+
+
+def complete(kind: str, mapping: Mapping[str, str], columns: Iterable[str]) -> dict[str, str]:
+    """The mapping, with columns that are named like a field added. Raises `MappingError` listing what is possible."""
+    columns = list(columns)
+    fields, open_field = FIELDS[ImportKind(kind)], OPEN_FIELDS[ImportKind(kind)]
+    for name, column in mapping.items():
+        if name not in fields and not name.startswith(f"{open_field}."):
+            raise MappingError(f"{name}: is none of the fields {', '.join(fields)}, {open_field}.NAME")
+        if column not in columns:
+            raise MappingError(f"{column}: is none of the file's columns {', '.join(columns)}")
+    same_name = {name: name for name in fields if name in columns and name not in mapping}
+    completed = {**mapping, **same_name}
+    if not any(name in completed for name in IDENTIFIERS):
+        raise MappingError(f"map at least one of {', '.join(IDENTIFIERS)}")
+    if kind == ImportKind.EVENTS and "occurred_at" not in completed:
+        raise MappingError("occurred_at: map the column with the time of the event")
+    return completed
+
+
+class Picker:
+    """Turns rows of a file into fields."""
+
+    def __init__(self, columns: list[str], mapping: Mapping[str, str]) -> None:
+        self.columns = columns
+        self._places = [(name, columns.index(column)) for name, column in mapping.items()]
+
+    def fields(self, row: tuple[object, ...]) -> dict[str, object]:
+        """The mapped fields of a row; a missing value is None or ''."""
+        return {name: row[place] for name, place in self._places}
+
+    def whole(self, row: Row) -> dict[str, object]:
+        """The row as it came, for keeping a refused one."""
+        if isinstance(row, Malformed):
+            return {"cells": row.cells}
+        return dict(zip(self.columns, row, strict=True))

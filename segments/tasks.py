@@ -1,0 +1,24 @@
+"""What beat wakes: segments follow the clock, RFM before dawn, partitions ahead of time."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from compliance.actors import SYSTEM
+from segments.partitions import ensure_months, month_of, next_month
+from segments.services import events, rfm, segments
+
+
+@shared_task
+def refresh_segments() -> None:
+    segments.refresh_all(now=timezone.now(), actor=SYSTEM)
+
+
+@shared_task
+def recompute_rfm() -> None:
+    rfm.recompute(now=timezone.now(), actor=SYSTEM)
+
+
+@shared_task
+def prepare_partitions() -> None:
+    month = month_of(timezone.now())
+    ensure_months(events.EVENT_TABLE, [month, next_month(month)])
