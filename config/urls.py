@@ -9,4 +9,5 @@ urlpatterns = [
     path("", include("compliance.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("api/", include("config.api_urls")),
 ]
