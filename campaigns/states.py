@@ -62,7 +62,7 @@ BATCH_TRANSITIONS: Mapping[str, frozenset[str]] = {
     "claimed": frozenset({"pending", "done"}),
 }
 DELIVERY_TRANSITIONS: Mapping[str, frozenset[str]] = {
-    "planned": frozenset({"claimed", "excluded", "cancelled"}),
+    "planned": frozenset({"claimed", "excluded", "failed", "cancelled"}),
     "claimed": frozenset({"sent", "failed", "unknown", "planned"}),
     "unknown": frozenset({"sent", "failed", "delivered", "bounced"}),
     "sent": frozenset({"delivered", "bounced"}),

@@ -1,0 +1,19 @@
+"""Why a person of the segment got no message. The gate's reasons come from `compliance.reasons`."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from compliance.reasons import GateReason
+
+
+class ExclusionReason(models.TextChoices):
+    NO_ADDRESS = "no_address", _("No address on this channel")
+    CAMPAIGN_CANCELLED = "campaign_cancelled", _("Campaign was cancelled")
+
+
+LABELS: dict[str, str] = {**dict(GateReason.choices), **dict(ExclusionReason.choices)}
+
+
+def label(reason: str) -> str:
+    """The reason in the reader's language; an unknown one as it is."""
+    return str(LABELS.get(reason, reason))

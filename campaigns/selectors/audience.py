@@ -1,0 +1,53 @@
+"""Who of a segment may and can get a message, as SQL expressions: the gate, asked at planning and at dispatch."""
+
+from datetime import datetime
+
+from django.db.models import Case, CharField, Expression, FilteredRelation, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce, NullIf
+
+from campaigns.models import Campaign, Delivery
+from campaigns.reasons import ExclusionReason
+from compliance.channels import Channel
+from compliance.selectors.gate import blocking_reason
+from segments.models import Identity, IdentityKind, SegmentMembership
+
+ADDRESS_KINDS: dict[str, str] = {
+    Channel.EMAIL: IdentityKind.EMAIL,
+    Channel.SMS: IdentityKind.PHONE,
+    Channel.WECHAT: IdentityKind.WECHAT,
+    Channel.PUSH: IdentityKind.DEVICE,
+}
+
+
+def people(campaign: Campaign, now: datetime) -> QuerySet[SegmentMembership, tuple[int, bytes | None, str]]:
+    """Profile id, address digest, and '' or the reason to leave them out, of everybody in the campaign's segment."""
+    primary = Q(profile__identities__kind=ADDRESS_KINDS[campaign.channel.kind], profile__identities__is_primary=True)
+    members = SegmentMembership.objects.filter(segment=campaign.segment_id)
+    return (
+        members.annotate(address=FilteredRelation("profile__identities", condition=primary))
+        .annotate(
+            reason=_reason(
+                digest="address__digest", purpose_id=campaign.purpose_id, channel=campaign.channel.kind, now=now
+            )
+        )
+        .values_list("profile_id", "address__digest", "reason")
+    )
+
+
+def with_reason(deliveries: QuerySet[Delivery], *, purpose_id: int, channel: str, now: datetime) -> QuerySet[Delivery]:
+    """Deliveries with `reason_now`, what the gate says of the address they were planned for, and `address_now`, the
+    digest of the address that would be used (null when there is none left)."""
+    primary = Identity.objects.filter(profile_id=OuterRef("profile_id"), kind=ADDRESS_KINDS[channel], is_primary=True)
+    return deliveries.annotate(
+        reason_now=_reason(digest="address_digest", purpose_id=purpose_id, channel=channel, now=now),
+        address_now=Subquery(primary.values("digest")),
+    )
+
+
+def _reason(*, digest: str, purpose_id: int, channel: str, now: datetime) -> Expression:
+    """The gate's reason; where the gate has none, the lack of an address."""
+    gate = blocking_reason(subject="profile_id", digest=digest, purpose_id=purpose_id, channel=channel, now=now)
+    no_address = Case(
+        When(**{f"{digest}__isnull": True}, then=Value(ExclusionReason.NO_ADDRESS.value)), default=Value("")
+    )
+    return Coalesce(NullIf(gate, Value("")), no_address, output_field=CharField())
