@@ -71,7 +71,8 @@ def moment(value: Any, zone: ZoneInfo) -> datetime:
             value = datetime.fromisoformat(str(value))
         except ValueError:
             raise InputError("occurred_at", "is not an ISO 8601 time such as 2026-03-02T12:00:00+08:00") from None
-    return value if value.tzinfo else value.replace(tzinfo=zone)
+    read: datetime = value
+    return read if read.tzinfo else read.replace(tzinfo=zone)
 
 
 def amount(value: Any) -> Decimal | None:

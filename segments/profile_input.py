@@ -103,11 +103,9 @@ def has_control(value: Any) -> bool:
     """Whether any text inside a JSON value holds characters that PostgreSQL or a reader would choke on."""
     if isinstance(value, str):
         return CONTROL.search(value) is not None
-    if isinstance(value, Mapping):
-        return any(has_control(part) for pair in value.items() for part in pair)
-    if isinstance(value, list):
-        return any(has_control(part) for part in value)
-    return False
+    if isinstance(value, dict):
+        return any(has_control(key) or has_control(part) for key, part in value.items())
+    return isinstance(value, list) and any(has_control(part) for part in value)
 
 
 def _plain(value: Any) -> Any:

@@ -1,8 +1,8 @@
 """Recording what people decided. The ledger keeps every decision; the state beside it is the newest one.
 
-Newest means by the time the person decided, whatever order the records arrive in; of two decisions at one instant
-the withdrawal counts. Only a decision of the person's own (`FRESH_METHODS`) undoes their earlier unsubscribing: an import or
-a partner's record never revives an address.
+Newest means by the time the person decided, whatever order the records arrive in; of two decisions at one
+instant the withdrawal counts. Only a decision of the person's own (`FRESH_METHODS`) undoes their earlier unsubscribing:
+an import or a partner's record never revives an address.
 """
 
 from collections.abc import Mapping, Sequence

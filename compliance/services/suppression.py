@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from compliance.models import Suppression, SuppressionReason
+from compliance.models import Purpose, Suppression, SuppressionReason
 from compliance.services import audit
 
 
@@ -32,7 +32,7 @@ def add(
         suppression, created = Suppression.objects.get_or_create(
             digest=digest,
             channel=channel,
-            purpose_id=purpose_id,
+            purpose=Purpose.objects.get(pk=purpose_id) if purpose_id else None,
             lifted_at=None,
             defaults={"reason": reason, "source": source, "created_at": now, "created_by": actor},
         )

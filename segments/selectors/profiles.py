@@ -25,7 +25,7 @@ def names_and_addresses(profile_ids: Sequence[int], kind: str) -> dict[int, Cont
     return {
         profile_id: Contact(
             name=_name(data_keys[profile_id], names.get(profile_id)),
-            address=identities.decrypt(data_keys[profile_id], kind, value),
+            address=identities.decrypt(data_keys[profile_id], kind, bytes(value)),
         )
         for profile_id, value in rows.values_list("profile_id", "value_encrypted")
     }

@@ -23,6 +23,7 @@ INCOMING = """
         currency varchar, category varchar, properties jsonb, received_at timestamptz
     ) ON COMMIT DROP
 """
+# Constants of this module: no statement below is put together from outside text.
 COLUMNS = "profile_id, occurred_at, dedup, name, source_id, amount, currency, category, properties, received_at"
 # Whoever adds events of a person first locks that person's statistics, in the order of ids. So no two transactions
 # count one order twice, and none wait for each other in a circle.

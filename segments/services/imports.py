@@ -170,8 +170,13 @@ def _profile(picker: mappings.Picker, row: Row) -> ProfileInput | InputError:
 
 def _create_missing(source: Source, inputs: Sequence[EventInput], actor: str, now: datetime) -> None:
     people = {(event.identifier, event.value): None for event in inputs if event.identifier}
-    wanted = [ProfileInput(**{identifier: value}) for identifier, value in people]
+    wanted = [_named(identifier, value) for identifier, value in people]
     profiles.upsert_many(source=source, inputs=wanted, actor=actor, now=now)
+
+
+def _named(identifier: str, value: str) -> ProfileInput:
+    fields: dict[str, Any] = {identifier: value}
+    return ProfileInput(**fields)
 
 
 def _job(
@@ -184,9 +189,13 @@ def _job(
     job, _ = ImportJob.objects.get_or_create(
         fingerprint=fingerprint,
         defaults={
-            "kind": kind, "source": source, "file_name": path.name, "mapping": {**mapping, **options}, "started_at": now,
+            "kind": kind,
+            "source": source,
+            "file_name": path.name,
+            "mapping": {**mapping, **options},
+            "started_at": now,
         },
-    )  # fmt: skip
+    )
     return job
 
 

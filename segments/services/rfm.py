@@ -1,8 +1,8 @@
 """RFM: how recently, how often and for how much each person bought, in fifths of all who bought.
 
-Rank based: a person's quintile is that of the share of buyers with a strictly lower value, `floor(5 * percent_rank) + 1`
-and at most 5. Equal values share the quintile of the first of them, so no two equal people are told apart. 5 is the best
-fifth. (Hughes, "Strategic Database Marketing", 1994.)
+Rank based: a person's quintile is that of the share of buyers with a strictly lower value, `floor(5 * percent_rank)`
+plus 1, and at most 5. Equal values share the quintile of the first of them, so no two equal people are told apart.
+5 is the best fifth. (Hughes, "Strategic Database Marketing", 1994.)
 """
 
 from datetime import datetime

@@ -5,6 +5,8 @@ from django.core.validators import validate_slug
 
 from segments.models import Source
 
+MAX_KEY = 50
+
 
 class SourceError(ValueError):
     """The key cannot name a source."""
@@ -16,6 +18,6 @@ def get_or_create(key: str) -> Source:
         validate_slug(key)
     except ValidationError:
         raise SourceError(f"source {key!r}: use letters, digits, hyphens and underscores") from None
-    if len(key) > Source._meta.get_field("key").max_length:
-        raise SourceError(f"source {key[:20]!r}...: is longer than 50 characters")
+    if len(key) > MAX_KEY:
+        raise SourceError(f"source {key[:20]!r}...: is longer than {MAX_KEY} characters")
     return Source.objects.get_or_create(key=key)[0]

@@ -168,7 +168,7 @@ def test_ledgers_are_append_only_for_raw_sql_too(make: Make, now: datetime, mode
     table = model._meta.db_table
     for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET id = id", f"TRUNCATE {table} CASCADE"):
         with (
-            pytest.raises(DatabaseError, match="(?i)cannot (update|delete|truncate)|truncated"),
+            pytest.raises(DatabaseError, match=r"(?i)cannot (update|delete|truncate)|truncated"),
             transaction.atomic(),
             connection.cursor() as cursor,
         ):
