@@ -110,7 +110,9 @@ def verify_inclusion(index: int, size: int, leaf_hash: bytes, path: Sequence[byt
         raise ProofError("the leaf is not in the tree with this root")
 
 
-def verify_consistency(  # noqa: PLR0912  (one branch a step of the section)old_size: int, new_size: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> None:
+def verify_consistency(  # noqa: PLR0912
+    old_size: int, new_size: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]
+) -> None:
     """Check a consistency proof (section 2.1.4.2). Raises `ProofError`."""
     if not 0 < old_size <= new_size:
         raise ProofError(f"a tree of {old_size} leaves cannot precede one of {new_size}")
