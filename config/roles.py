@@ -1,0 +1,117 @@
+"""Six roles with least privilege, as data. `manage.py setup_roles` puts them into the database."""
+
+from collections.abc import Mapping
+
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission
+
+VIEW = ("view",)
+WRITE = ("view", "add", "change")
+MANAGE = ("view", "add", "change", "delete")
+
+# What everybody on the staff may look at: what is said, to which groups, when. No single person's data.
+_PLANS = {
+    "campaigns.campaign": VIEW,
+    "campaigns.messagetemplate": VIEW,
+    "campaigns.run": VIEW,
+    "campaigns.sendingchannel": VIEW,
+    "compliance.notice": VIEW,
+    "compliance.purpose": VIEW,
+    "segments.segment": VIEW,
+    "segments.segmentversion": VIEW,
+    "segments.source": VIEW,
+    "segments.tag": VIEW,
+}
+# Data about people, names and addresses masked.
+_PEOPLE = {
+    "campaigns.delivery": VIEW,
+    "segments.event": VIEW,
+    "segments.identity": VIEW,
+    "segments.profile": VIEW,
+    "segments.profilestats": VIEW,
+    "segments.profiletag": VIEW,
+    "segments.segmentmembership": VIEW,
+}
+_LEDGERS = {
+    "compliance.auditleaf": VIEW,
+    "compliance.checkpoint": VIEW,
+    "compliance.consentrecord": VIEW,
+    "compliance.consentstate": VIEW,
+    "compliance.sealedleaf": VIEW,
+    "compliance.subject": VIEW,
+    "compliance.suppression": VIEW,
+}
+_IMPORTS = {"segments.importjob": VIEW, "segments.rejectedrow": VIEW}
+
+ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "Marketing": {
+        **_PLANS,
+        **_PEOPLE,
+        **_IMPORTS,
+        "campaigns.batch": VIEW,
+        "campaigns.campaign": MANAGE,
+        "campaigns.messagetemplate": MANAGE,
+        "segments.segment": MANAGE,
+        "segments.tag": WRITE,
+        "segments.profiletag": MANAGE,
+    },
+    "Analyst": {**_PLANS, **_PEOPLE, **_IMPORTS, "segments.segment": WRITE},
+    "Support": {
+        **_PLANS,
+        **_PEOPLE,
+        "compliance.consentrecord": ("view", "add"),
+        "compliance.consentstate": VIEW,
+        "compliance.suppression": ("view", "add"),
+        "segments.profile": ("view", "view_personal_data"),
+        "segments.profiletag": MANAGE,
+    },
+    "Compliance officer": {
+        **_PLANS,
+        **_PEOPLE,
+        **_LEDGERS,
+        **_IMPORTS,
+        "campaigns.campaign": ("view", "approve"),
+        "compliance.consentrecord": ("view", "add"),
+        "compliance.notice": ("view", "add"),
+        "compliance.purpose": WRITE,
+        "compliance.suppression": WRITE,
+        "segments.profile": ("view", "view_personal_data"),
+    },
+    "Auditor": {**_PLANS, **_PEOPLE, **_LEDGERS, **_IMPORTS, "campaigns.batch": VIEW, "auth.user": VIEW, "auth.group": VIEW},
+    "Administrator": {
+        **_PLANS,
+        **_LEDGERS,
+        **_IMPORTS,
+        "auth.group": MANAGE,
+        "auth.user": MANAGE,
+        "campaigns.batch": VIEW,
+        "campaigns.sendingchannel": MANAGE,
+        "django_celery_beat.crontabschedule": MANAGE,
+        "django_celery_beat.intervalschedule": MANAGE,
+        "django_celery_beat.periodictask": MANAGE,
+        "oauth2_provider.accesstoken": ("view", "delete"),
+        "oauth2_provider.application": MANAGE,
+        "segments.source": MANAGE,
+    },
+}
+
+
+def apply_roles() -> None:
+    """Give each role exactly the permissions that stand here. Groups of other names are left alone."""
+    known = {
+        (f"{app}.{model}", codename): pk
+        for pk, app, model, codename in Permission.objects.values_list(
+            "pk", "content_type__app_label", "content_type__model", "codename"
+        )
+    }
+    for name, grants in ROLES.items():
+        group, _ = Group.objects.get_or_create(name=name)
+        wanted = [known[label, _codename(label, act)] for label, acts in grants.items() for act in acts]
+        group.permissions.set(wanted)
+
+
+def _codename(label: str, act: str) -> str:
+    """`view` of a model is `view_profile`; a permission of its own stands as it is, or as a verb (`approve`)."""
+    model = apps.get_model(label)
+    own = {codename for codename, _ in model._meta.permissions}
+    return act if act in own else f"{act}_{model._meta.model_name}"
