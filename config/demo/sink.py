@@ -1,6 +1,7 @@
 """A real SMTP server on loopback that keeps a log of what it received, one JSON object a line."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -9,6 +10,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+HOST = "127.0.0.1"
+
 
 class Sink:
     """Receives mail and appends Message-ID, recipient and unsubscribe address of each to `log`.
@@ -16,16 +19,16 @@ class Sink:
     The log outlives the process, so that a second demo on the same data can show that nothing was sent twice.
     """
 
-    def __init__(self, *, log: Path, port: int = 0) -> None:
+    def __init__(self, *, log: Path) -> None:
         self.log = log
         self._lock = threading.Lock()
-        self._controller = Controller(self, hostname="127.0.0.1", port=port)
+        self._port = _free_port()
+        self._controller = Controller(self, hostname=HOST, port=self._port)
 
     def start(self) -> str:
         """Start the server in a thread of its own and return its address as an `EMAIL_URL`."""
         self._controller.start()
-        port = self._controller.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
-        return f"smtp://127.0.0.1:{port}"
+        return f"smtp://{HOST}:{self._port}"
 
     def stop(self) -> None:
         self._controller.stop()
@@ -49,3 +52,11 @@ class Sink:
             entry: dict[str, str] = json.loads(line)
             if entry["message_id"].startswith(run_uid.replace("-", "")):
                 yield entry
+
+
+def _free_port() -> int:
+    # The controller cannot tell which port it was given when it asks for any.
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
