@@ -45,8 +45,9 @@ def claim_batch(*, now: datetime, worker: str) -> ClaimedBatch | None:
 def send_batch(*, batch: ClaimedBatch, clock: Clock = timezone.now, seconds: float = math.inf) -> Counter[str]:
     """Hand over the deliveries of the batch that may go; returns how many came to which state.
 
-    Stops claiming after so many `seconds`; what is left is due at once. It takes more than a moment, so it is given a clock. What it cannot judge (a database that stays away, a signal) it
-    raises, after recording what it knows; `recover_expired` takes over once the lease has run out.
+    Stops claiming after so many `seconds`; what is left is due at once. It takes more than a moment, so it is given a
+    clock. What it cannot judge (a database that stays away, a signal) it raises, after recording what it knows;
+    `recover_expired` takes over once the lease has run out.
     """
     counts: Counter[str] = Counter()
     people = People(batch)
