@@ -1,8 +1,8 @@
 """Checkpoints as text: the C2SP tlog-checkpoint body inside a C2SP signed note, with Ed25519. Pure.
 
 The body is three lines, origin, size and base64 root, then one extension line that names the checkpoint before it by
-the SHA-256 of its whole text. After an empty line stands one signature line: an em dash, the key name, and base64 of the
-four-byte key id followed by the signature.
+the SHA-256 of its whole text. After an empty line stands one signature line: an em dash, the key name and base64 of
+the four-byte key id followed by the signature.
 """
 
 import base64

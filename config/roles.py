@@ -77,7 +77,15 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "compliance.suppression": WRITE,
         "segments.profile": ("view", "view_personal_data"),
     },
-    "Auditor": {**_PLANS, **_PEOPLE, **_LEDGERS, **_IMPORTS, "campaigns.batch": VIEW, "auth.user": VIEW, "auth.group": VIEW},
+    "Auditor": {
+        **_PLANS,
+        **_PEOPLE,
+        **_LEDGERS,
+        **_IMPORTS,
+        "auth.group": VIEW,
+        "auth.user": VIEW,
+        "campaigns.batch": VIEW,
+    },
     "Administrator": {
         **_PLANS,
         **_LEDGERS,

