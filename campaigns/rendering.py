@@ -122,9 +122,12 @@ class Compiled:
 
 
 def variables(*, profile: Mapping[str, object], campaign_name: str, unsubscribe_url: str) -> dict[str, object]:
-    """What a template may use. `profile` has the keys `PROFILE_FIELDS`, missing ones read as empty."""
+    """What a template may use. `profile` has keys of `PROFILE_FIELDS`.
+
+    What is unknown is nil, not an empty text: Liquid's `if` takes an empty text for true.
+    """
     return {
-        "profile": {name: "" if profile.get(name) is None else profile.get(name) for name in PROFILE_FIELDS},
+        "profile": {name: profile.get(name) or None for name in PROFILE_FIELDS},
         "campaign": {"name": campaign_name},
         "unsubscribe_url": unsubscribe_url,
     }

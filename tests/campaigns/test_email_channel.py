@@ -159,7 +159,9 @@ def test_used_connection_that_the_server_ended_is_replaced(mail: Settings) -> No
     assert len(server.seen) == 3
 
 
-@pytest.mark.parametrize("address", ["li@example.com> SIZE=1", "li @example.com", "li@exämple.com", "li@example.com\r\nX"])
+@pytest.mark.parametrize(
+    "address", ["li@example.com> SIZE=1", "li @example.com", "li@exämple.com", "li@example.com\r\nX"]
+)
 def test_address_cannot_carry_commands(mail: Settings, address: str) -> None:
     with ScriptedServer() as server:
         mail.EMAIL_PORT = server.port
