@@ -1,0 +1,1 @@
+"""Endpoints about messages: who got which, and why the others got none."""

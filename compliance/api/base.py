@@ -1,0 +1,44 @@
+"""The view that all endpoints derive from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
+
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from compliance import actors
+from compliance.api.fields import StrictSerializer
+from compliance.api.parsers import StrictJSONParser
+
+Input = TypeVar("Input", bound=StrictSerializer)
+
+
+class ApiView(APIView):
+    """An endpoint for partner systems. `scopes` says which scopes a token needs for each method."""
+
+    scopes: ClassVar[Mapping[str, Sequence[str]]]
+    parser_classes = [StrictJSONParser]
+    metadata_class = None  # OPTIONS tells nothing that /api/schema/ does not
+
+    @property
+    def required_scopes(self) -> Sequence[str]:
+        """What `TokenHasScope` asks for. A method that the endpoint lacks needs none: its answer is 405."""
+        return self.scopes.get(self.request.method or "", ())
+
+    @property
+    def actor(self) -> str:
+        """Who calls, as ledgers and audit leaves name it."""
+        return actors.client(self.token.application.client_id)
+
+    @property
+    def token(self) -> Any:
+        """The caller's access token."""
+        return self.request.auth
+
+    @staticmethod
+    def read(kind: type[Input], request: Request) -> Input:
+        """The checked body, or the checked query of a GET. Raises `ValidationError` naming each bad field."""
+        data: Any = request.query_params.dict() if request.method == "GET" else request.data
+        serializer = kind(data=data)
+        serializer.is_valid(raise_exception=True)
+        return serializer

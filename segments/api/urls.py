@@ -1,0 +1,16 @@
+"""Routes of version 1 that this app answers."""
+
+from django.urls import path
+
+from segments.api import consents, events, profiles, segments, unsubscribe
+
+urlpatterns = [
+    path("profiles/", profiles.ProfilesView.as_view(), name="api-profiles"),
+    path("profiles/find/", profiles.FindProfileView.as_view(), name="api-profile-find"),
+    path("profiles/<uuid:uid>/", profiles.ProfileView.as_view(), name="api-profile"),
+    path("events/", events.EventsView.as_view(), name="api-events"),
+    path("consents/", consents.ConsentsView.as_view(), name="api-consents"),
+    path("unsubscribe/", unsubscribe.UnsubscribeView.as_view(), name="api-unsubscribe"),
+    path("segments/", segments.SegmentsView.as_view(), name="api-segments"),
+    path("segments/<slug:key>/members/", segments.MembersView.as_view(), name="api-segment-members"),
+]
