@@ -98,7 +98,7 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "django_celery_beat.intervalschedule": MANAGE,
         "django_celery_beat.periodictask": MANAGE,
         "oauth2_provider.accesstoken": ("view", "delete"),
-        "oauth2_provider.application": MANAGE,
+        "compliance.apiclient": MANAGE,
         "segments.source": MANAGE,
     },
 }

@@ -174,9 +174,10 @@ OAUTH2_SCOPES = {
     "segments:read": _("Read segments and their members"),
     "deliveries:read": _("Read deliveries"),
 }
+OAUTH2_PROVIDER_APPLICATION_MODEL = "compliance.ApiClient"
 OAUTH2_PROVIDER = {
     "SCOPES": OAUTH2_SCOPES,
-    "DEFAULT_SCOPES": [],
+    "SCOPES_BACKEND_CLASS": "config.api_scopes.ClientScopes",
     "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
     # Tokens are kept as digests and taken from the header only (RFC 9700). The one grant: config.api_tokens.
     "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,

@@ -1,3 +1,4 @@
+from compliance.models.api_client import ApiClient
 from compliance.models.audit import AuditLeaf, Checkpoint, SealedLeaf
 from compliance.models.consent import ConsentAction, ConsentMethod, ConsentRecord, ConsentState
 from compliance.models.idempotency import IdempotencyRecord
@@ -7,6 +8,7 @@ from compliance.models.subject import Subject
 from compliance.models.suppression import Suppression, SuppressionReason
 
 __all__ = [
+    "ApiClient",
     "AuditLeaf",
     "Checkpoint",
     "ConsentAction",

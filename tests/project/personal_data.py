@@ -30,6 +30,11 @@ ABOUT = {
     "campaigns.Delivery": {"profile", "state", "reason", "sent_at", "error"},
 }  # fmt: skip
 NONE = {
+    "compliance.ApiClient": {
+        "id", "client_id", "user", "redirect_uris", "post_logout_redirect_uris", "client_type",
+        "authorization_grant_type", "client_secret", "hash_client_secret", "name", "skip_authorization", "created",
+        "updated", "algorithm", "allowed_origins", "registration_source", "cimd_expires_at", "scopes",
+    },
     "compliance.AuditLeaf": {
         "id", "data", "leaf_hash", "action", "actor", "object_type", "object_id", "recorded_at",
     },
