@@ -17,7 +17,7 @@ PLAIN_WORDS = re.compile(r"[\x20-\x7e]*")
 ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/?^_`{|}~ -]*")
 BASE64_LINE = 76  # RFC 2045, section 6.8
 MAX_PLAIN = 60  # with the header's name still under the recommended 78 (RFC 5322, section 2.1.1)
-MAX_WORD_BYTES = 39  # 52 characters of base64: with `Subject: ` a line of 73, where 76 are allowed (RFC 2047, section 2)
+MAX_WORD_BYTES = 39  # with `Subject: ` a line of 73 characters, where 76 are allowed (RFC 2047, section 2)
 
 
 @dataclass(frozen=True, slots=True)

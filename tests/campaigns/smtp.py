@@ -1,5 +1,6 @@
 """SMTP servers for tests: one that keeps what it receives, and one that misbehaves by a script."""
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -48,7 +49,7 @@ class Mailbox:
         self.contents.append(envelope.content)
         self.recipients.append(envelope.rcpt_tos[0])
         if self._before_answer:
-            self._before_answer(len(self.contents))
+            await asyncio.to_thread(self._before_answer, len(self.contents))
         return "250 OK"
 
     def __enter__(self) -> "Mailbox":

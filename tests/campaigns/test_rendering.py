@@ -87,8 +87,10 @@ def test_a_good_template_passes() -> None:
 
 def test_css_is_inlined_and_liquid_survives() -> None:
     source = """<html><head><title>{{ campaign.name }}</title><style>td { color: red }</style></head><body>
-<table>{% for i in (1..2) %}<tr><td {% if i > 1 %}hidden{% endif %} title="{{ profile.city }}">{{ i }} &amp; more</td></tr>
-{% endfor %}</table><!-- {{ profile.name }} --><a href={{ unsubscribe_url }}>x</a>{% if 1 < 2 and 'a' == "a" %}yes{% endif %}
+<table>{% for i in (1..2) %}<tr>
+<td {% if i > 1 %}hidden{% endif %} title="{{ profile.city }}">{{ i }} &amp; more</td></tr>
+{% endfor %}</table><!-- {{ profile.name }} --><a href={{ unsubscribe_url }}>x</a>
+{% if 1 < 2 and 'a' == "a" %}yes{% endif %}
 </body></html>"""
     inlined = inline_css(source)
     assert "<style" not in inlined
@@ -98,7 +100,7 @@ def test_css_is_inlined_and_liquid_survives() -> None:
     assert "<title>Spring</title>" in rendered.html
     assert '<td title="Xi&#39;an" style="color: red;">1 &amp; more</td>' in rendered.html.replace("  ", " ")
     assert '<td hidden title="Xi&#39;an" style="color: red;">2 &amp; more</td>' in rendered.html
-    assert f'<a href="{URL}">x</a>yes' in rendered.html
+    assert f'<a href="{URL}">x</a>\nyes' in rendered.html
 
 
 def test_html_without_styles_is_left_alone() -> None:

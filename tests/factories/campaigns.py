@@ -31,7 +31,8 @@ Stop these mails: {{ unsubscribe_url }}
 """
 HTML = """\
 <html><head><style>.button { color: #ff0000 }</style></head><body><p>Dear {{ profile.name }}</p>
-<a class="button" href="https://shop.example.com/offers">Offers</a> <a href="{{ unsubscribe_url }}">Stop</a></body></html>
+<a class="button" href="https://shop.example.com/offers">Offers</a>
+<a href="{{ unsubscribe_url }}">Stop</a></body></html>
 """
 
 
