@@ -17,8 +17,8 @@ ALWAYS = {
 WITH_BODY = {
     413: "The body is too large.",
     415: "The body is not declared as application/json.",
-    422: "The `Idempotency-Key` was used for another request.",
 }
+WITH_KEY = {422: "The `Idempotency-Key` was used for another request."}
 WITH_PATH = {404: "There is nothing with this id."}
 
 
@@ -26,7 +26,7 @@ class ApiSchema(AutoSchema):
     """Adds what all operations have in common."""
 
     def get_override_parameters(self) -> list[Any]:
-        if not getattr(getattr(self.view, self.method.lower()), "idempotent", False):
+        if not self._takes_key():
             return []
         return [
             OpenApiParameter(
@@ -39,10 +39,18 @@ class ApiSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        errors = {**ALWAYS, **(WITH_BODY if self.method == "POST" else {}), **(WITH_PATH if "{" in self.path else {})}
+        errors = {
+            **ALWAYS,
+            **(WITH_BODY if self.method == "POST" else {}),
+            **(WITH_KEY if self._takes_key() else {}),
+            **(WITH_PATH if "{" in self.path else {}),
+        }
         for status, description in errors.items():
             described = self._get_response_for_code(  # type: ignore[no-untyped-call]
                 ProblemSerializer, str(status), [MEDIA_TYPE], direction
             )
             bodies[str(status)] = {**described, "description": description}
         return bodies
+
+    def _takes_key(self) -> bool:
+        return getattr(getattr(self.view, self.method.lower()), "idempotent", False)

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from compliance.api.base import ApiView
 from compliance.api.idempotency import idempotent
+from compliance.api.problems import MEDIA_TYPE, ProblemSerializer
 from segments.api import profile_serializers as forms
 from segments.api.fields import source_named
 from segments.models import Profile, ProfileTag
@@ -78,7 +79,10 @@ class FindProfileView(ApiView):
     @extend_schema(
         summary="Find a profile by an identifier",
         request=forms.ProfileFind,
-        responses={200: forms.ProfileRead, 404: OpenApiResponse(description="Nobody has this identifier.")},
+        responses={
+            200: forms.ProfileRead,
+            (404, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, "Nobody has this identifier."),
+        },
         tags=["profiles"],
     )
     def post(self, request: Request) -> Response:
