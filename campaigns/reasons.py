@@ -11,7 +11,7 @@ class ExclusionReason(models.TextChoices):
     CAMPAIGN_CANCELLED = "campaign_cancelled", _("Campaign was cancelled")
 
 
-LABELS: dict[str, str] = {**dict(GateReason.choices), **dict(ExclusionReason.choices)}
+LABELS = {**dict(GateReason.choices), **dict(ExclusionReason.choices)}
 
 
 def label(reason: str) -> str:

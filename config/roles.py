@@ -70,8 +70,8 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         **_PEOPLE,
         **_LEDGERS,
         **_IMPORTS,
-        "campaigns.campaign": ("view", "approve"),
-        "compliance.consentrecord": ("view", "add"),
+        "campaigns.campaign": ("view", "approve_campaign"),
+        "compliance.consentrecord": ("view", "add", "export_consentrecord"),
         "compliance.notice": ("view", "add"),
         "compliance.purpose": WRITE,
         "compliance.suppression": WRITE,
@@ -85,6 +85,7 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "auth.group": VIEW,
         "auth.user": VIEW,
         "campaigns.batch": VIEW,
+        "compliance.consentrecord": ("view", "export_consentrecord"),
     },
     "Administrator": {
         **_PLANS,
@@ -119,7 +120,7 @@ def apply_roles() -> None:
 
 
 def _codename(label: str, act: str) -> str:
-    """`view` of a model is `view_profile`; a permission of its own stands as it is, or as a verb (`approve`)."""
+    """`view` of a profile is `view_profile`; a permission that the model declares itself stands as it is."""
     model = apps.get_model(label)
     own = {codename for codename, _ in model._meta.permissions}
     return act if act in own else f"{act}_{model._meta.model_name}"

@@ -60,6 +60,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "config" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -151,7 +152,6 @@ CELERY_BEAT_SCHEDULE = {
 # --- Admin and static files
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True
 LOGIN_URL = "admin:login"
 UNFOLD = {
@@ -159,6 +159,7 @@ UNFOLD = {
     "SITE_HEADER": "Heed",
     "SITE_SUBHEADER": _("Customer engagement with consent"),
     "SHOW_LANGUAGES": True,
+    "DASHBOARD_CALLBACK": "config.dashboard.counts",
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "config.navigation.sidebar"},
 }
 

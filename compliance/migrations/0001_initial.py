@@ -51,6 +51,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'consent record',
                 'verbose_name_plural': 'consent records',
+                'permissions': [('export_consentrecord', 'Can export consent records')],
                 'ordering': ['-id'],
             },
         ),

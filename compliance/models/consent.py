@@ -61,6 +61,7 @@ class ConsentRecord(models.Model):
     class Meta:
         verbose_name = _("consent record")
         verbose_name_plural = _("consent records")
+        permissions = [("export_consentrecord", _("Can export consent records"))]
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["subject", "purpose", "channel", "occurred_at"], name="consent_record_history"),

@@ -33,7 +33,7 @@ class Sink:
     def stop(self) -> None:
         self._controller.stop()
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  (aiosmtpd's name)
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         message = message_from_bytes(envelope.content)
         entry = {
             "message_id": str(message["Message-ID"]).strip("<>"),

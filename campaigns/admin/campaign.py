@@ -1,0 +1,173 @@
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+
+from campaigns import reasons
+from campaigns.models import Campaign
+from campaigns.selectors import deliveries
+from campaigns.services import campaigns
+from campaigns.services.campaigns import ApprovalError, CampaignError
+from campaigns.states import CampaignState, DeliveryState, TransitionError
+from compliance.admin.base import done
+
+STATE_COLOURS = {
+    "submitted": "warning", "approved": "info", "running": "info", "finished": "success", "cancelled": "danger",
+}  # fmt: skip
+NEXT_STEPS = {
+    CampaignState.DRAFT: _("Check segment and template, then submit it. A second person has to approve it."),
+    CampaignState.SUBMITTED: _("An approver other than the person who submitted it has to look at it."),
+    CampaignState.APPROVED: _("Nothing to do: it starts by itself at its time. A change makes it a draft again."),
+    CampaignState.RUNNING: _("Messages are going out. Cancelling stops whatever is not in hand yet."),
+    CampaignState.FINISHED: _("All is done. The figures below stay."),
+    CampaignState.CANCELLED: _("It was stopped. What had been sent stays recorded."),
+}
+EDITABLE = ["key", "name", "purpose", "segment", "template", "channel", "scheduled_at"]
+
+
+def _dialog(title: Any, description: Any, submit: Any) -> dict[str, Any]:
+    return {"title": title, "description": description, "form_class": None, "form_submit_text": submit}
+
+
+@admin.register(Campaign)
+class CampaignAdmin(ModelAdmin):
+    """Who gets what, when, and what came of it."""
+
+    list_display = ["name", "status", "segment", "purpose", "scheduled_at", "planned", "excluded"]
+    list_filter = ["state", "purpose", "channel"]
+    search_fields = ["name", "key"]
+    list_select_related = ["segment", "purpose"]
+    autocomplete_fields = ["segment", "template"]
+    actions = None
+    actions_detail = ["submit", "approve", "send_back", "cancel"]
+    change_form_before_template = "campaigns/admin/overview.html"
+
+    @display(description=_("state"), label=STATE_COLOURS)
+    def status(self, obj: Campaign) -> tuple[str, str]:
+        return obj.state, obj.get_state_display()
+
+    @display(description=_("planned"))
+    def planned(self, obj: Campaign) -> int:
+        return sum(run.planned for run in obj.runs.all())
+
+    @display(description=_("left out"))
+    def excluded(self, obj: Campaign) -> int:
+        return sum(run.excluded for run in obj.runs.all())
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("runs")
+
+    def get_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[str]:
+        return EDITABLE
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[str]:
+        """Only a draft is edited: what is submitted is what gets approved."""
+        if obj is None:
+            return []
+        return ["key"] if obj.state == CampaignState.DRAFT else EDITABLE
+
+    def has_delete_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
+        only_draft = obj is None or (obj.state == CampaignState.DRAFT and not obj.runs.exists())
+        return only_draft and super().has_delete_permission(request, obj)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        campaign = Campaign.objects.filter(pk=object_id).first() if object_id else None
+        context = {**(extra_context or {}), **(_overview(campaign) if campaign else {})}
+        return super().changeform_view(request, object_id, form_url, context)
+
+    def has_approve_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm(campaigns.APPROVE) and _in_state(object_id, CampaignState.SUBMITTED)
+
+    def has_submit_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("campaigns.change_campaign") and _in_state(object_id, CampaignState.DRAFT)
+
+    def has_send_back_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        may = request.user.has_perm("campaigns.change_campaign") or request.user.has_perm(campaigns.APPROVE)
+        return may and _in_state(object_id, CampaignState.SUBMITTED, CampaignState.APPROVED)
+
+    def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        may = request.user.has_perm("campaigns.change_campaign") or request.user.has_perm(campaigns.APPROVE)
+        return may and _in_state(object_id, CampaignState.SUBMITTED, CampaignState.APPROVED, CampaignState.RUNNING)
+
+    @action(
+        description=_("Submit for approval"),
+        permissions=["submit"],
+        dialog=_dialog(
+            _("Submit this campaign"), _("It cannot be edited while it waits for a second person."), _("Submit")
+        ),
+    )
+    def submit(self, request: HttpRequest, form: Any, object_id: int) -> HttpResponse:
+        return self._act(request, object_id, campaigns.submit, gettext("Submitted. A second person has to approve it."))
+
+    @action(
+        description=_("Approve"),
+        permissions=["approve"],
+        dialog=_dialog(
+            _("Approve this campaign"),
+            _("It goes out by itself at its time, with exactly the content it has now."),
+            _("Approve"),
+        ),
+    )
+    def approve(self, request: HttpRequest, form: Any, object_id: int) -> HttpResponse:
+        return self._act(request, object_id, campaigns.approve, gettext("Approved. It starts by itself at its time."))
+
+    @action(
+        description=_("Send back"),
+        permissions=["send_back"],
+        dialog=_dialog(_("Send this campaign back"), _("It becomes a draft again."), _("Send back")),
+    )
+    def send_back(self, request: HttpRequest, form: Any, object_id: int) -> HttpResponse:
+        return self._act(request, object_id, campaigns.send_back, gettext("It is a draft again."))
+
+    @action(
+        description=_("Cancel campaign"),
+        permissions=["cancel"],
+        dialog=_dialog(
+            _("Stop this campaign for good"), _("Whatever is not in hand yet is not sent."), _("Stop the campaign")
+        ),
+    )
+    def cancel(self, request: HttpRequest, form: Any, object_id: int) -> HttpResponse:
+        return self._act(request, object_id, campaigns.cancel, gettext("The campaign is stopped."))
+
+    def _act(self, request: HttpRequest, object_id: int, service: Callable[..., Campaign], text: str) -> HttpResponse:
+        url = reverse("admin:campaigns_campaign_change", args=[object_id])
+        try:
+            service(campaign=Campaign.objects.get(pk=object_id), user=request.user, now=timezone.now())
+        except (CampaignError, ApprovalError, TransitionError) as error:
+            return done(request, url, str(error), error=True)
+        return done(request, url, text)
+
+
+def _in_state(object_id: Any, *states: CampaignState) -> bool:
+    """Without an object (a list page) the permission alone counts."""
+    return object_id is None or Campaign.objects.filter(pk=object_id, state__in=states).exists()
+
+
+def _overview(campaign: Campaign) -> dict[str, Any]:
+    """What the panel at the top of the page shows."""
+    rows = deliveries.of_campaign(campaign)
+    by_state, by_reason = deliveries.counts_by_state(rows), deliveries.counts_by_reason(rows)
+    open_ones = by_state.get(DeliveryState.PLANNED, 0) + by_state.get(DeliveryState.CLAIMED, 0)
+    excluded = by_state.pop(DeliveryState.EXCLUDED, 0)
+    planned = sum(by_state.values())
+    labels = dict(DeliveryState.choices)
+    return {
+        "campaign": campaign,
+        "next_step": NEXT_STEPS[CampaignState(campaign.state)],
+        "members": campaign.segment.member_count,
+        "planned": planned,
+        "excluded": excluded,
+        "share_done": 100 * (planned - open_ones) // planned if planned else 0,
+        "states": [(state, labels[DeliveryState(state)], count) for state, count in by_state.items()],
+        "reasons": [(code, reasons.label(code), count, 100 * count // excluded) for code, count in by_reason.items()],
+        "runs": list(campaign.runs.all()),
+    }

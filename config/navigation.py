@@ -1,0 +1,80 @@
+"""The admin's side bar: what a person may see, in the order of the work."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+Item = tuple[Any, str, str]
+GROUPS: list[tuple[Any, list[Item]]] = [
+    (
+        _("Campaigns"),
+        [
+            (_("Campaigns"), "campaigns.campaign", "campaign"),
+            (_("Templates"), "campaigns.messagetemplate", "draft"),
+            (_("Runs"), "campaigns.run", "play_circle"),
+            (_("Deliveries"), "campaigns.delivery", "outgoing_mail"),
+            (_("Sending channels"), "campaigns.sendingchannel", "cell_tower"),
+            (_("Batches"), "campaigns.batch", "stacks"),
+        ],
+    ),
+    (
+        _("People"),
+        [
+            (_("Profiles"), "segments.profile", "person"),
+            (_("Segments"), "segments.segment", "groups"),
+            (_("Segment members"), "segments.segmentmembership", "group_add"),
+            (_("Tags"), "segments.tag", "sell"),
+            (_("Events"), "segments.event", "bolt"),
+            (_("Imports"), "segments.importjob", "upload_file"),
+            (_("Rejected rows"), "segments.rejectedrow", "rule"),
+            (_("Sources"), "segments.source", "database"),
+        ],
+    ),
+    (
+        _("Law and trust"),
+        [
+            (_("Consents"), "compliance.consentstate", "check_circle"),
+            (_("Consent ledger"), "compliance.consentrecord", "history_edu"),
+            (_("Suppressions"), "compliance.suppression", "block"),
+            (_("Notices"), "compliance.notice", "description"),
+            (_("Purposes"), "compliance.purpose", "flag"),
+            (_("Audit log"), "compliance.auditleaf", "receipt_long"),
+            (_("Checkpoints"), "compliance.checkpoint", "verified"),
+        ],
+    ),
+    (
+        _("System"),
+        [
+            (_("Staff"), "auth.user", "badge"),
+            (_("Roles"), "auth.group", "admin_panel_settings"),
+            (_("API clients"), "compliance.apiclient", "key"),
+            (_("Schedule"), "django_celery_beat.periodictask", "schedule"),
+        ],
+    ),
+]
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """The groups for django-unfold; an item shows for those who may view its model."""
+    return [
+        {"title": title, "separator": True, "collapsible": False, "items": [_entry(item) for item in items]}
+        for title, items in GROUPS
+    ]
+
+
+def _entry(item: Item) -> dict[str, Any]:
+    title, label, icon = item
+    app, model = label.split(".")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse(f"admin:{app}_{model}_changelist"),
+        "permission": _may_view(app, model),
+    }
+
+
+def _may_view(app: str, model: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: request.user.has_perm(f"{app}.view_{model}")

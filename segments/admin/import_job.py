@@ -1,0 +1,71 @@
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from compliance.admin.base import ReadOnlyAdmin, progress_bar
+from segments.models import ImportJob, RejectedRow
+from segments.services import imports
+
+STATE_COLOURS = {"running": "info", "finished": "success", "failed": "danger"}
+
+
+@admin.register(ImportJob)
+class ImportJobAdmin(ReadOnlyAdmin):
+    """Files that were taken in, and what became of their rows."""
+
+    list_display = [
+        "file_name",
+        "kind",
+        "source",
+        "status",
+        "progress",
+        "accepted",
+        "duplicates",
+        "refused",
+        "started_at",
+    ]
+    list_filter = ["state", "kind", "source"]
+    fields = [
+        "file_name", "kind", "source", "status", "error", "progress", "accepted", "duplicates", "refused", "mapping",
+        "fingerprint", "started_at", "finished_at",
+    ]  # fmt: skip
+    readonly_fields = fields
+
+    @display(description=_("state"), label=STATE_COLOURS)
+    def status(self, obj: ImportJob) -> tuple[str, str]:
+        return obj.state, obj.get_state_display()
+
+    @display(description=_("progress"))
+    def progress(self, obj: ImportJob) -> str:
+        return progress_bar(obj.rows_done, obj.rows_total)
+
+    @display(description=_("rejected"))
+    def refused(self, obj: ImportJob) -> Any:
+        if not obj.rejected:
+            return 0
+        url = f"{reverse('admin:segments_rejectedrow_changelist')}?job__id__exact={obj.pk}"
+        return format_html('<a class="underline" href="{}">{}</a>', url, obj.rejected)
+
+
+@admin.register(RejectedRow)
+class RejectedRowAdmin(ReadOnlyAdmin):
+    """Rows that could not be used, with the reason; nothing is lost."""
+
+    list_display = ["job", "row_number", "field", "reason"]
+    list_filter = ["field", ("job", admin.RelatedOnlyFieldListFilter)]
+    list_select_related = ["job"]
+    readonly_fields = ["job", "row_number", "field", "reason", "row"]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        fields = ["job", "row_number", "field", "reason"]
+        return [*fields, "row"] if request.user.has_perm("segments.view_personal_data") else fields
+
+    @display(description=_("row as it came"))
+    def row(self, obj: RejectedRow) -> str:
+        return json.dumps(imports.rejected_row(obj), ensure_ascii=False, indent=1)

@@ -1,0 +1,168 @@
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+from unfold.decorators import action, display
+
+from compliance import actors
+from compliance.admin.base import ReadOnlyAdmin, ReadOnlyInline
+from compliance.models import ConsentState
+from segments import masking
+from segments.models import Event, Identity, IdentityKind, Profile, ProfileStats, ProfileTag, Source
+from segments.profile_input import InputError
+from segments.selectors.profiles import find_by_identifier, names_and_addresses
+from segments.services import personal_data
+
+TIMELINE = 50
+
+
+class StatsInline(ReadOnlyInline):
+    model = ProfileStats
+    verbose_name_plural = _("statistics")
+    fields = [
+        "event_count", "last_event_at", "order_count", "order_amount", "last_order_at", "rfm_recency", "rfm_frequency",
+        "rfm_monetary",
+    ]  # fmt: skip
+
+
+class IdentityInline(ReadOnlyInline):
+    model = Identity
+    fields = readonly_fields = ["kind", "is_primary", "created_at"]
+
+
+class TagInline(TabularInline):
+    model = ProfileTag
+    extra = 0
+    fields = ["tag", "weight", "confidence", "expires_at", "source", "assigned_at"]
+    readonly_fields = ["source", "assigned_at"]
+
+
+@admin.register(Profile)
+class ProfileAdmin(ReadOnlyAdmin):
+    """People, masked; each look at a name or address in full is logged."""
+
+    list_display = ["pk", "masked_name", "masked_email", "city", "country", "orders", "rfm", "created_at"]
+    list_filter = ["country", "gender"]
+    list_select_related = ["stats", "subject"]
+    search_fields = ["pk"]
+    search_help_text = _("Whole e-mail address, phone number, device id or customer number")
+    show_full_result_count = False
+    ordering = ["-pk"]
+    fields = [
+        "public_id", "masked_name", "masked_email", "gender", "birth_date", "language", "country", "region", "city",
+        "timezone", "attributes", "created_at", "updated_at", "consents", "timeline",
+    ]  # fmt: skip
+    readonly_fields = fields
+    inlines = [StatsInline, IdentityInline, TagInline]
+    actions_detail = ["personal_data"]
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)
+        _add_contacts(changelist.result_list)
+        return changelist
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Profile | None:
+        profile: Profile | None = super().get_object(request, object_id, from_field)
+        if profile is not None:
+            _add_contacts([profile])
+        return profile
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """People are found by a whole identifier: nothing else about it can be searched."""
+        if not search_term:
+            return queryset, False
+        return queryset.filter(pk__in=_found(search_term)), False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only to let the tags be edited; every field of the person itself is read-only here."""
+        return request.user.has_perm("segments.change_profiletag")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("segments.view_profile")
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        for tagged in formset.save(commit=False):
+            if isinstance(tagged, ProfileTag):
+                tagged.source = actors.user(request.user)
+                tagged.assigned_at = timezone.now()
+            tagged.save()
+        for removed in formset.deleted_objects:
+            removed.delete()
+        formset.save_m2m()
+
+    @display(description=_("public id"))
+    def public_id(self, obj: Profile) -> str:
+        return str(obj.subject.uid)
+
+    @display(description=_("name"))
+    def masked_name(self, obj: Profile) -> str:
+        return masking.mask_name(obj.contact.name) if obj.contact else ""  # type: ignore[attr-defined]
+
+    @display(description=_("e-mail"))
+    def masked_email(self, obj: Profile) -> str:
+        return masking.mask_address("email", obj.contact.address) if obj.contact else ""  # type: ignore[attr-defined]
+
+    @display(description=_("orders"), ordering="stats__order_count")
+    def orders(self, obj: Profile) -> int:
+        return obj.stats.order_count
+
+    @display(description=_("RFM"))
+    def rfm(self, obj: Profile) -> str:
+        stats = obj.stats
+        return f"{stats.rfm_recency} {stats.rfm_frequency} {stats.rfm_monetary}" if stats.rfm_at else ""
+
+    @display(description=_("consents"))
+    def consents(self, obj: Profile) -> str:
+        states = ConsentState.objects.filter(subject=obj.pk).select_related("purpose").order_by("purpose", "channel")
+        return render_to_string("segments/admin/consents.html", {"states": states})
+
+    @display(description=_("last events"))
+    def timeline(self, obj: Profile) -> str:
+        events = Event.objects.filter(profile=obj).select_related("source").order_by("-occurred_at")[:TIMELINE]
+        return render_to_string("segments/admin/timeline.html", {"events": events})
+
+    def has_look_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("segments.view_personal_data")
+
+    @action(description=_("Show name and addresses"), permissions=["look"], url_path="personal-data")
+    def personal_data(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        profile = get_object_or_404(Profile.objects.select_related("subject"), pk=object_id)
+        if not self.has_view_permission(request, profile):
+            raise PermissionDenied
+        found = personal_data.look(profile=profile, actor=actors.user(request.user), now=timezone.now())
+        labels = dict(IdentityKind.choices)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Name and addresses"),
+            "opts": self.opts,
+            "profile": profile,
+            "name": found.name,
+            "identifiers": [(labels[item.kind], item.value, item.is_primary) for item in found.identifiers],
+        }
+        return render(request, "segments/admin/personal_data.html", context)
+
+
+def _add_contacts(profiles: Any) -> None:
+    contacts = names_and_addresses([profile.pk for profile in profiles], IdentityKind.EMAIL)
+    for profile in profiles:
+        profile.contact = contacts.get(profile.pk)
+
+
+def _found(term: str) -> set[int]:
+    found = set()
+    places: list[tuple[str, Source | None]] = [(field, None) for field in ("email", "phone", "wechat", "device")]
+    places += [("external_id", source) for source in Source.objects.all()]
+    for field, source in places:
+        try:
+            profile = find_by_identifier(field, term, source)
+        except InputError:
+            continue
+        if profile:
+            found.add(profile.pk)
+    return found
