@@ -18,7 +18,7 @@ class ApiView(APIView):
 
     scopes: ClassVar[Mapping[str, Sequence[str]]]
     parser_classes = [StrictJSONParser]
-    metadata_class = None  # OPTIONS tells nothing that /api/schema/ does not
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]  # /api/schema/ tells what OPTIONS would
 
     @property
     def required_scopes(self) -> Sequence[str]:

@@ -65,8 +65,9 @@ def record(*, decision: Decision, actor: str, now: datetime, digest: bytes | Non
         fresh = decision.action == ConsentAction.GIVEN and decision.method in FRESH_METHODS
         if digest is not None and fresh and _is_current(stored):
             suppression.lift_unsubscribed(
-                digest=digest, channel=decision.channel, purpose_id=decision.purpose_id, actor=actor, now=now
-            )
+                digest=digest, channel=decision.channel, purpose_id=decision.purpose_id, actor=actor, now=now,
+                consented_at=decision.occurred_at,
+            )  # fmt: skip
         return stored
 
 

@@ -61,10 +61,13 @@ def lift(*, suppression_id: int, note: str, actor: str, now: datetime) -> None:
         _lift(suppression_id, note=note, actor=actor, now=now)
 
 
-def lift_unsubscribed(*, digest: bytes, channel: str, purpose_id: int, actor: str, now: datetime) -> int:
-    """Lift what this person's own unsubscribing had put there, after they consented anew. Returns how many.
+def lift_unsubscribed(
+    *, digest: bytes, channel: str, purpose_id: int, consented_at: datetime, actor: str, now: datetime
+) -> int:
+    """Lift what this person's own unsubscribing had put there before they consented anew. Returns how many.
 
-    Bounces, complaints and entries of staff stay: they are not the person's to lift by consenting.
+    Bounces, complaints and entries of staff stay: they are not the person's to lift by consenting. So does an
+    unsubscribing that is newer than a consent which arrives late.
     """
     rows = Suppression.objects.filter(
         digest=digest,
@@ -72,6 +75,7 @@ def lift_unsubscribed(*, digest: bytes, channel: str, purpose_id: int, actor: st
         purpose_id=purpose_id,
         reason=SuppressionReason.UNSUBSCRIBED,
         lifted_at__isnull=True,
+        created_at__lt=consented_at,
     )
     with transaction.atomic():
         found = list(rows.values_list("pk", flat=True))

@@ -56,7 +56,7 @@ def test_an_answer_of_another_type() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
+        b" ",
         b"{",
         b"\xff\xfe",
         b'{"a": NaN}',
