@@ -2,6 +2,7 @@
 
 import environ
 from celery.schedules import crontab
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from config import embedded
@@ -154,9 +155,14 @@ CELERY_BEAT_SCHEDULE = {
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 UNFOLD = {
     "SITE_TITLE": "Heed",
     "SITE_HEADER": "Heed",
+    "SITE_ICON": lambda _request: static("config/heed.svg"),
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("config/heed.svg")},
+    ],
     "SITE_SUBHEADER": _("Customer engagement with consent"),
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "config.dashboard.counts",
