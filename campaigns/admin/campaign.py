@@ -29,7 +29,6 @@ NEXT_STEPS = {
     CampaignState.FINISHED: _("All is done. The figures below stay."),
     CampaignState.CANCELLED: _("It was stopped. What had been sent stays recorded."),
 }
-EDITABLE = ["key", "name", "purpose", "segment", "template", "channel", "scheduled_at"]
 
 
 def _dialog(title: Any, description: Any, submit: Any) -> dict[str, Any]:
@@ -40,6 +39,7 @@ def _dialog(title: Any, description: Any, submit: Any) -> dict[str, Any]:
 class CampaignAdmin(ModelAdmin):
     """Who gets what, when, and what came of it."""
 
+    fields = ["key", "name", "purpose", "segment", "template", "channel", "scheduled_at"]
     list_display = ["name", "status", "segment", "purpose", "scheduled_at", "planned", "excluded"]
     list_filter = ["state", "purpose", "channel"]
     search_fields = ["name", "key"]
@@ -64,14 +64,13 @@ class CampaignAdmin(ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("runs")
 
-    def get_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[str]:
-        return EDITABLE
-
     def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[str]:
+        return ["key"] if obj else []
+
+    def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
         """Only a draft is edited: what is submitted is what gets approved."""
-        if obj is None:
-            return []
-        return ["key"] if obj.state == CampaignState.DRAFT else EDITABLE
+        editable = obj is None or obj.state == CampaignState.DRAFT
+        return editable and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
         only_draft = obj is None or (obj.state == CampaignState.DRAFT and not obj.runs.exists())

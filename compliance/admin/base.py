@@ -48,7 +48,8 @@ def progress_bar(done_count: int, total: int) -> str:
     """A bar that also says its share in figures."""
     share = 100 * done_count // total if total else 100
     return format_html(
-        '<div class="flex items-center gap-2"><progress max="100" value="{}" class="w-24"></progress> {} %</div>',
+        '<div class="flex items-center gap-2"><div class="w-24 h-2 rounded-default bg-base-200 dark:bg-base-800">'
+        '<div class="h-2 rounded-default bg-primary-600" style="width: {}%"></div></div> {} %</div>',
         share,
         share,
     )
