@@ -71,10 +71,16 @@ class EmailAdapter(ChannelAdapter):
         if not RECIPIENT.fullmatch(message.to_address):
             raise PermanentError("the address holds characters that SMTP does not carry")
         content = self._skeleton.fill(parts_of(message))
-        smtp = self._begin()
-        self._name_recipient(smtp, message.to_address)
-        self._hand_over(smtp, content)
-        self._read_verdict(smtp)
+        try:
+            smtp = self._begin()
+            self._name_recipient(smtp, message.to_address)
+            self._hand_over(smtp, content)
+            self._read_verdict(smtp)
+        except ChannelError:
+            raise
+        except BaseException:  # a signal, say: nobody knows where the conversation stands
+            self._drop()
+            raise
 
     def _begin(self) -> smtplib.SMTP:
         """MAIL FROM. Servers end a connection after some messages or idle time: a used one is replaced once."""

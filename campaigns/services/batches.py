@@ -1,5 +1,6 @@
 """Batches: claimed for the length of a lease, given back, postponed, recovered. `dispatch` is the way in."""
 
+import secrets
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,16 +22,16 @@ from compliance.services import audit
 # steps (5 x EMAIL_TIMEOUT).
 LEASE = timedelta(seconds=180)
 DOWN_FIRST, DOWN_LONGEST = timedelta(seconds=30), timedelta(hours=1)  # waits for a channel that is down, doubling
-MAX_CLAIMS = 20  # some 14 hours of a channel that is down
+MAX_DOWN = 20  # times in a row, some 14 hours
 DIED = "the worker stopped before it recorded what became of this message"
 
 
 @dataclass(frozen=True)
 class ClaimedBatch:
-    """A batch that this worker holds. `fence` grows with every claim, so a former holder is told apart."""
+    """A batch that this worker holds. `fence` is new with every claim, so a former holder is told apart."""
 
     batch_id: int
-    fence: int
+    fence: str
     run_id: int
     run_uid: UUID
     month: date
@@ -52,7 +53,7 @@ class ClaimedBatch:
 
     def row(self) -> QuerySet[Batch]:
         """The batch, while it is still ours."""
-        return Batch.objects.filter(pk=self.batch_id, state=BatchState.CLAIMED, attempts=self.fence)
+        return Batch.objects.filter(pk=self.batch_id, state=BatchState.CLAIMED, claimed_by=self.fence)
 
 
 @transaction.atomic
@@ -66,39 +67,40 @@ def claim(*, now: datetime, worker: str) -> ClaimedBatch | None:
         return None
     batch.state = BatchState.CLAIMED
     batch.lease_until = now + LEASE
-    batch.claimed_by = worker[:120]
-    batch.attempts += 1
-    batch.save(update_fields=["state", "lease_until", "claimed_by", "attempts"])
+    batch.claimed_by = f"{worker[:100]} {secrets.token_hex(6)}"
+    batch.save(update_fields=["state", "lease_until", "claimed_by"])
     return _claimed(batch)
 
 
 @transaction.atomic
-def complete(batch: ClaimedBatch, *, now: datetime) -> None:
+def complete(batch: ClaimedBatch) -> None:
     """Give the batch back: done, or due again when its first planned delivery is.
 
     With a delivery still claimed (its outcome could not be recorded) the batch is left to recovery.
     """
     locked = batch.row().select_for_update().first()
     if locked is not None and not batch.deliveries().filter(state=DeliveryState.CLAIMED).exists():
-        _give_back(locked, batch.deliveries(), now=now)
+        _give_back(locked, batch.deliveries(), attempts=0)
 
 
 @transaction.atomic
-def postpone(batch: ClaimedBatch, *, error: str, now: datetime) -> Counter[str]:
-    """Let the batch wait because its channel is down; after `MAX_CLAIMS` its deliveries have failed.
+def postpone(batch: ClaimedBatch, *, error: str, progressed: bool, now: datetime) -> Counter[str]:
+    """Let the batch wait because its channel is down; after `MAX_DOWN` times in a row its deliveries have failed.
 
-    Returns how many deliveries changed to which state.
+    The batch's `attempts` counts these times, anew once something was sent (`progressed`). Returns how many deliveries
+    changed to which state.
     """
     locked = batch.row().select_for_update().first()
     if locked is None:
         return Counter()
-    if locked.attempts >= MAX_CLAIMS:
+    attempts = 1 if progressed else locked.attempts + 1
+    if attempts >= MAX_DOWN:
         planned = batch.deliveries().filter(state=DeliveryState.PLANNED)
         failed = planned.update(state=DeliveryState.FAILED, error=error[:240], changed_at=now)
-        _give_back(locked, batch.deliveries(), now=now)
+        _give_back(locked, batch.deliveries(), attempts=attempts)
         return Counter({DeliveryState.FAILED.value: failed})
-    wait = min(DOWN_FIRST * 2 ** (locked.attempts - 1), DOWN_LONGEST)
-    _give_back(locked, batch.deliveries(), now=now, not_before=now + wait)
+    wait = min(DOWN_FIRST * 2 ** (attempts - 1), DOWN_LONGEST)
+    _give_back(locked, batch.deliveries(), attempts=attempts, not_before=now + wait)
     return Counter()
 
 
@@ -112,7 +114,7 @@ def recover(*, batch_id: int, now: datetime) -> Counter[str]:
     deliveries = _claimed(locked).deliveries()
     in_hand = deliveries.filter(state=DeliveryState.CLAIMED)
     unknown = in_hand.update(state=DeliveryState.UNKNOWN, error=DIED, changed_at=now)
-    _give_back(locked, deliveries, now=now)
+    _give_back(locked, deliveries, attempts=locked.attempts)
     audit.append(
         action="batch.recovered",
         actor=actors.SYSTEM,
@@ -140,12 +142,14 @@ def close_cancelled(*, batch_id: int, now: datetime) -> Counter[str]:
 
 
 def _give_back(
-    batch: Batch, deliveries: QuerySet[Delivery], *, now: datetime, not_before: datetime | None = None
+    batch: Batch, deliveries: QuerySet[Delivery], *, attempts: int, not_before: datetime | None = None
 ) -> None:
     next_due = deliveries.filter(state=DeliveryState.PLANNED).aggregate(due=Min("due_at"))["due"]
     state = BatchState.DONE if next_due is None else BatchState.PENDING
-    due_at = max(next_due or now, not_before or now)
-    Batch.objects.filter(pk=batch.pk).update(state=state, due_at=due_at, lease_until=None, claimed_by="")
+    due_at = max(next_due or batch.due_at, not_before or batch.due_at)
+    Batch.objects.filter(pk=batch.pk).update(
+        state=state, due_at=due_at, attempts=attempts, lease_until=None, claimed_by=""
+    )
 
 
 def _claimed(batch: Batch) -> ClaimedBatch:
@@ -153,7 +157,7 @@ def _claimed(batch: Batch) -> ClaimedBatch:
     run = batch.run
     return ClaimedBatch(
         batch_id=batch.pk,
-        fence=batch.attempts,
+        fence=batch.claimed_by,
         run_id=run.pk,
         run_uid=run.uid,
         month=month_of(run),

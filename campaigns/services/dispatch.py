@@ -25,7 +25,7 @@ from campaigns.services.batches import ClaimedBatch
 from campaigns.services.groups import Outcome
 from campaigns.services.handover import Handover
 from campaigns.services.people import People
-from campaigns.states import BatchState, RunState
+from campaigns.states import BatchState, DeliveryState, RunState
 
 FIRST_GROUP, MAX_GROUP = 10, 50  # messages
 GROUP_TARGET = 0.5  # seconds that a group should take
@@ -55,8 +55,10 @@ def send_batch(*, batch: ClaimedBatch, clock: Clock = timezone.now, seconds: flo
         with adapter_for(kind=batch.channel, sender=batch.content.sender) as adapter:
             _send_groups(batch, people, adapter, clock, stop_at=time.monotonic() + seconds, counts=counts)
     except ChannelDownError as error:
-        return counts + batches.postpone(batch, error=str(error), now=clock())
-    batches.complete(batch, now=clock())
+        return counts + batches.postpone(
+            batch, error=str(error), progressed=counts[DeliveryState.SENT] > 0, now=clock()
+        )
+    batches.complete(batch)
     return counts
 
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from campaigns.channels import adapter_for
 from campaigns.models import Batch, Delivery, Run
 from campaigns.services import batches, dispatch, groups, runs
-from campaigns.services.batches import LEASE, MAX_CLAIMS
+from campaigns.services.batches import LEASE, MAX_DOWN
 from campaigns.services.handover import Handover
 from campaigns.services.people import People
 from campaigns.states import BatchState, DeliveryState, RunState
@@ -138,7 +138,7 @@ def test_address_changed_after_it_was_read_is_not_used(now: datetime, mailbox: M
         handover = Handover(people=people, adapter=adapter, clock=lambda: now)
         handover.run(group)
     groups.turn(batch, outcomes=handover.outcomes, size=0, now=now)
-    batches.complete(batch, now=now)
+    batches.complete(batch)
     assert mailbox.recipients == []
     assert "just changed" in Delivery.objects.get(profile=person).error
     assert send_all(now + timedelta(minutes=1)) == {"sent": 1}
@@ -260,7 +260,7 @@ def test_channel_that_dies_midway_gives_back_what_was_not_begun(now: datetime, s
 def test_channel_that_stays_dead_ends_in_failure(now: datetime, script: list[dict[str, str]]) -> None:
     make_audience(2)
     run = launch(now)
-    Batch.objects.update(attempts=MAX_CLAIMS - 1)
+    Batch.objects.update(attempts=MAX_DOWN - 1)
     script[0] = {"MAIL": "550 relaying denied"}
     send_all(now)
     assert set(Delivery.objects.filter(run=run).values_list("state", "error")) == {
@@ -351,7 +351,7 @@ class TestDeadWorker:
             groups.Outcome(in_hand[1].profile_id, DeliveryState.PLANNED, later, untried=True),
         ]
         assert groups.turn(slow, outcomes=outcomes, size=10, now=later) == []
-        batches.complete(slow, now=later)
+        batches.complete(slow)
         rows = dict(Delivery.objects.values_list("profile", "state"))
         # The second was called unknown before its worker could give it back; unknown it stays, to be safe.
         assert [rows[person.pk] for person in people] == ["sent", "unknown", "planned", "planned"]
