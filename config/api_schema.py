@@ -6,6 +6,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
 from compliance.api import idempotency
+from compliance.api.fields import StrictSerializer
 from compliance.api.problems import MEDIA_TYPE, ProblemSerializer
 
 ALWAYS = {
@@ -36,6 +37,12 @@ class ApiSchema(AutoSchema):
                 description="A repeat with the same key and body changes nothing and gets the same answer (48 hours).",
             )
         ]
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
+        described: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        if isinstance(serializer, StrictSerializer):
+            described |= {"additionalProperties": False, **serializer.rules}
+        return described
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)

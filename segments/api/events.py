@@ -30,6 +30,8 @@ STATUSES = ("accepted", "duplicate", "rejected")
 class EventWrite(StrictSerializer, IdentifierFields):
     """One event. The person is named by `uid` or by exactly one identifier."""
 
+    rules = {"oneOf": [{"required": [name]} for name in ("uid", *IDENTIFIERS)]}
+
     event_id = TextField(
         max_length=event_input.MAX_EVENT_ID, help_text=_("unique within the source; a repeat counts nothing")
     )

@@ -16,6 +16,8 @@ from segments.profile_input import MAX_ATTRIBUTES, TEXT_LIMITS
 class ProfileWrite(StrictSerializer, IdentifierFields):
     """What a source knows of a person; at least one identifier is needed."""
 
+    rules = {"anyOf": [{"required": [name]} for name in IDENTIFIERS]}
+
     source = SourceField()  # type: ignore[assignment]
     name = TextField(max_length=TEXT_LIMITS["name"], allow_blank=True, required=False)
     gender = ChoiceField(choices=Gender.values, allow_blank=True, required=False)
