@@ -45,11 +45,19 @@ def launch_due(*, now: datetime, actor: str) -> list[Run]:
     """Start a run of every approved campaign whose time has come; returns the new runs.
 
     A campaign that is not what was approved any more becomes a draft again instead. Safe to run concurrently: a
-    campaign is launched by whoever locks it first.
+    campaign is launched by whoever locks it first. One that cannot be launched is logged and holds up no other.
     """
     due = Campaign.objects.filter(state=CampaignState.APPROVED, scheduled_at__lte=now).order_by("scheduled_at", "pk")
-    launched = [_launch(pk, now=now, actor=actor) for pk in due.values_list("pk", flat=True)]
-    return [run for run in launched if run is not None]
+    launched = []
+    for pk in due.values_list("pk", flat=True):
+        try:
+            run = _launch(pk, now=now, actor=actor)
+        except Exception:
+            logger.exception("campaign %s could not be launched", pk)
+            continue
+        if run is not None:
+            launched.append(run)
+    return launched
 
 
 @transaction.atomic
