@@ -152,9 +152,7 @@ def _planned_campaign(now: object) -> Campaign:
         template=MessageTemplateFactory(key="spring", name="Spring mail"), channel=SendingChannelFactory(key="mail"),
     )  # fmt: skip
     campaigns.submit(campaign=campaign, user=UserFactory(username="anna"), now=moment)
-    campaigns.approve(
-        campaign=campaign, user=UserFactory(username="bo", is_superuser=True), now=moment
-    )
+    campaigns.approve(campaign=campaign, user=UserFactory(username="bo", is_superuser=True), now=moment)
     (run,) = runs.launch_due(now=timezone.now(), actor="system")
     runs.plan(run=run, now=timezone.now(), actor="system")
     audit.seal(now=timezone.now())

@@ -31,9 +31,7 @@ def confirm(page: Page, action: str, submit: str) -> None:
         page.locator("#dialog button[type=submit]").get_by_text(submit, exact=True).click()
 
 
-def test_every_page_opens(
-    watched: Watched, superuser: User, installation: Campaign, screenshots: Path
-) -> None:
+def test_every_page_opens(watched: Watched, superuser: User, installation: Campaign, screenshots: Path) -> None:
     watched.sign_in(superuser)
     watched.page.screenshot(path=screenshots / "index.png")
     for model, pages in admin.site._registry.items():
