@@ -52,9 +52,7 @@ class BeatLock:
         parameters = connections[DEFAULT_DB_ALIAS].get_connection_params()
         parameters.pop("cursor_factory", None)
         # A host that vanished without a word counts as lost after ten seconds.
-        return psycopg.connect(
-            **{"tcp_user_timeout": 10_000, "connect_timeout": 10, **parameters}, autocommit=True
-        )
+        return psycopg.connect(**{"tcp_user_timeout": 10_000, "connect_timeout": 10, **parameters}, autocommit=True)
 
 
 class SingleBeatScheduler(DatabaseScheduler):

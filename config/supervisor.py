@@ -161,11 +161,7 @@ class Supervisor:
 
     def pids(self) -> dict[str, int]:
         """The process ids of what runs now, by name."""
-        return {
-            child.process.name: child.popen.pid
-            for child in self._children
-            if child.popen and child.is_running()
-        }
+        return {child.process.name: child.popen.pid for child in self._children if child.popen and child.is_running()}
 
     def __enter__(self) -> Self:
         self.start()
@@ -204,11 +200,7 @@ class Supervisor:
             pause = child.plan_restart()
             child.signal(signal.SIGKILL, group=True)  # what it may have left behind
             status = child.popen.returncode
-            how = (
-                f"was ended by {signal.Signals(-status).name}"
-                if status < 0
-                else f"ended with status {status}"
-            )
+            how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
             self._on_line("heed", f"{child.process.name} {how}; starting it again in {pause:.0f} s")
             child.popen = None
         elif time.monotonic() >= child.due:
@@ -272,10 +264,6 @@ def server_processes(*, host: str = "127.0.0.1", port: int = 8000) -> list[Proce
     celery = ["celery", "--app", "config"]
     return [
         Process("web", [*module, *web, "config.wsgi:application"], cwd=BASE_DIR),
-        Process(
-            "worker", [*module, *celery, "worker", "--concurrency", "2", "--loglevel", "INFO"], cwd=BASE_DIR
-        ),
-        Process(
-            "beat", [*module, *celery, "beat", "--scheduler", "config.beat.SingleBeatScheduler"], cwd=BASE_DIR
-        ),
+        Process("worker", [*module, *celery, "worker", "--concurrency", "2", "--loglevel", "INFO"], cwd=BASE_DIR),
+        Process("beat", [*module, *celery, "beat", "--scheduler", "config.beat.SingleBeatScheduler"], cwd=BASE_DIR),
     ]

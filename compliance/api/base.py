@@ -1,8 +1,12 @@
 """The view that all endpoints derive from."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from typing import Any, ClassVar, TypeVar
 
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -19,6 +23,11 @@ class ApiView(APIView):
     scopes: ClassVar[Mapping[str, Sequence[str]]]
     parser_classes = [StrictJSONParser]
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]  # /api/schema/ tells what OPTIONS would
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer with times in UTC, whatever the installation's zone."""
+        with timezone.override(UTC):
+            return super().dispatch(request, *args, **kwargs)
 
     @property
     def required_scopes(self) -> Sequence[str]:

@@ -107,9 +107,7 @@ def private_folder(path: Path, account: Account) -> None:
         os.chown(path, account.uid, account.gid, follow_symlinks=False)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid or stat.S_IMODE(found.st_mode) & 0o077:
-        raise EmbeddedError(
-            f"{path} is not a private folder of user id {account.uid}; remove it and start again"
-        )
+        raise EmbeddedError(f"{path} is not a private folder of user id {account.uid}; remove it and start again")
 
 
 def program(package: str, part: str, account: Account) -> Path:

@@ -134,9 +134,7 @@ def main(arguments: list[str]) -> None:
     os.chdir("/")
     lease = os.open(arguments[1], os.O_RDWR | os.O_CLOEXEC)
     fcntl.flock(lease, fcntl.LOCK_EX)
-    if is_same_file(
-        lease, arguments[1]
-    ):  # else the data folder was removed, and what is there now has its own keeper
+    if is_same_file(lease, arguments[1]):  # else the data folder was removed, and what is there now has its own keeper
         for server in [Running(**json.loads(text)) for text in arguments[2:]]:
             server.end()
     # In this order: whoever gets the lease next must not take this process for a keeper that still waits.

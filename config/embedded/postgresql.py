@@ -86,9 +86,7 @@ class PostgreSQL(Server):
         """A new cluster with role and database, whole or not at all."""
         for left in self.home.glob("draft-*"):  # of a start that was killed
             shutil.rmtree(left, ignore_errors=True)
-        draft = (
-            self.home / f"draft-{secrets.token_hex(4)}"
-        )  # that start's initdb may still be at work in its own
+        draft = self.home / f"draft-{secrets.token_hex(4)}"  # that start's initdb may still be at work in its own
         command: list[str | Path] = [
             programs / "initdb", "-D", draft, "-U", ROLE, "--encoding=UTF8", "--locale-provider=builtin",
             "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions",

@@ -43,8 +43,6 @@ class SegmentFactory(DjangoModelFactory[Segment]):
 def make_profile(number: int = 1, **fields: Any) -> Profile:
     """A person with a customer number and an e-mail address, unless the fields say otherwise."""
     given = {"external_id": f"C{number}", "email": f"person-{number}@example.com", "name": f"Person {number}"} | fields
-    result = profiles.upsert_many(
-        source=SourceFactory(), inputs=[ProfileInput(**given)], actor="test", now=LONG_AGO
-    )[0]
+    result = profiles.upsert_many(source=SourceFactory(), inputs=[ProfileInput(**given)], actor="test", now=LONG_AGO)[0]
     assert result.profile_id is not None, result
     return Profile.objects.get(pk=result.profile_id)

@@ -66,6 +66,7 @@ def test_a_consent_is_recorded_with_its_proof(profile: Profile) -> None:
     assert shown["notice"] == {"version": 3, "language": "en", "text_sha256": record.notice.text_sha256}
     assert (shown["subject"], shown["purpose"], shown["is_current"]) == (str(profile.subject.uid), "offers", True)
     assert record.occurred_at == datetime(2026, 3, 1, 4, tzinfo=UTC)
+    assert shown["occurred_at"] == "2026-03-01T04:00:00Z"
     assert record.evidence == {"form": "checkout-7"}
     assert record.recorded_by == f"api:{partner.client_id}"
     assert AuditLeaf.objects.filter(action="consent.given", object_id=str(record.uid)).exists()
