@@ -5,7 +5,7 @@ from celery.schedules import crontab
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
-from config import embedded
+from config import embedded, logs
 from config.env import BASE_DIR, load_env
 
 ENV = load_env()
@@ -36,7 +36,6 @@ INSTALLED_APPS = [
     "django_structlog",
     "oauth2_provider",
     "rest_framework",
-    "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "compliance",
@@ -120,6 +119,7 @@ EMAIL_HOST_USER = _email["EMAIL_HOST_USER"] or ""
 EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_PASSWORD"] or ""
 EMAIL_USE_TLS = _email.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = _email.get("EMAIL_USE_SSL", False)
+EMAIL_FILE_PATH = _email.get("EMAIL_FILE_PATH") or None
 EMAIL_TIMEOUT = 30
 MAIL_DOMAIN = ENV.mail_domain
 
@@ -136,7 +136,11 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULER = "config.beat.SingleBeatScheduler"
 CELERY_BEAT_SCHEDULE = {
-    "campaigns: launch and dispatch what is due": {"task": "campaigns.tasks.tick", "schedule": 1.0},
+    "campaigns: launch and dispatch what is due": {
+        "task": "campaigns.tasks.tick",
+        "schedule": 1.0,
+        "options": {"expires": 10},  # while no worker listens, wake-up calls do not pile up
+    },
     "segments: refresh dynamic segments": {"task": "segments.tasks.refresh_segments", "schedule": 60.0},
     "segments: recompute RFM": {
         "task": "segments.tasks.recompute_rfm",
@@ -231,10 +235,14 @@ X_FRAME_OPTIONS = "DENY"
 
 # --- Logs
 
+logs.configure(as_json=PRODUCTION)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"mask_tokens": {"()": "config.logs.MaskTokens"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["mask_tokens"]},
+    },
     "root": {"handlers": ["console"], "level": ENV.log_level},
 }

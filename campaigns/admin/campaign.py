@@ -1,6 +1,8 @@
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -9,8 +11,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
+from unfold.forms import BaseDialogForm
 
 from campaigns import reasons
+from campaigns.content import digest
 from campaigns.models import Campaign
 from campaigns.selectors import deliveries
 from campaigns.services import campaigns
@@ -29,6 +33,17 @@ NEXT_STEPS = {
     CampaignState.FINISHED: _("All is done. The figures below stay."),
     CampaignState.CANCELLED: _("It was stopped. What had been sent stays recorded."),
 }
+
+
+class ApproveForm(BaseDialogForm):
+    """Carries what the approver was shown, so that nobody approves what was changed in between."""
+
+    seen = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        campaign = Campaign.objects.filter(pk=self.object_id).first()
+        self.fields["seen"].initial = digest(campaign) if campaign else ""
 
 
 def _dialog(title: Any, description: Any, submit: Any) -> dict[str, Any]:
@@ -110,14 +125,18 @@ class CampaignAdmin(ModelAdmin):
     @action(
         description=_("Approve"),
         permissions=["approve"],
-        dialog=_dialog(
-            _("Approve this campaign"),
-            _("It goes out by itself at its time, with exactly the content it has now."),
-            _("Approve"),
-        ),
+        dialog={
+            **_dialog(
+                _("Approve this campaign"),
+                _("It goes out by itself at its time, with exactly the content it has now."),
+                _("Approve"),
+            ),
+            "form_class": ApproveForm,
+        },
     )
-    def approve(self, request: HttpRequest, form: Any, object_id: int) -> HttpResponse:
-        return self._act(request, object_id, campaigns.approve, gettext("Approved. It starts by itself at its time."))
+    def approve(self, request: HttpRequest, form: ApproveForm, object_id: int) -> HttpResponse:
+        service = partial(campaigns.approve, seen=form.cleaned_data["seen"])
+        return self._act(request, object_id, service, gettext("Approved. It starts by itself at its time."))
 
     @action(
         description=_("Send back"),

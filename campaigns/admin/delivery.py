@@ -1,13 +1,19 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from campaigns import reasons
 from campaigns.models import Delivery
-from compliance.admin.base import ReadOnlyAdmin
+from campaigns.services import resolution
+from campaigns.states import DeliveryState, TransitionError
+from compliance import actors
+from compliance.admin.base import ReadOnlyAdmin, done
 
 STATE_COLOURS = {
     "sent": "success", "delivered": "success", "failed": "danger", "bounced": "danger", "unknown": "warning",
@@ -41,6 +47,47 @@ class DeliveryAdmin(ReadOnlyAdmin):
         "profile", "run", "step", "channel", "status", "why", "error", "due_at", "attempts", "changed_at", "sent_at",
     ]  # fmt: skip
     readonly_fields = fields
+    actions_detail = ["was_sent", "was_not_sent"]
+
+    def has_resolve_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        unknown = Delivery.objects.filter(pk=object_id, state=DeliveryState.UNKNOWN)
+        return request.user.has_perm("campaigns.change_campaign") and (object_id is None or unknown.exists())
+
+    @action(
+        description=_("It was sent"),
+        permissions=["resolve"],
+        dialog={
+            "title": _("This message was sent"),
+            "description": _(
+                "The worker died while it handed the message over. Say so when the provider's log has it."
+            ),
+            "form_class": None,
+            "form_submit_text": _("It was sent"),
+        },
+    )
+    def was_sent(self, request: HttpRequest, form: Any, object_id: int) -> HttpResponse:
+        return self._resolve(request, object_id, DeliveryState.SENT)
+
+    @action(
+        description=_("It was not sent"),
+        permissions=["resolve"],
+        dialog={
+            "title": _("This message was not sent"),
+            "description": _("It is recorded as failed and not sent again."),
+            "form_class": None,
+            "form_submit_text": _("It was not sent"),
+        },
+    )
+    def was_not_sent(self, request: HttpRequest, form: Any, object_id: int) -> HttpResponse:
+        return self._resolve(request, object_id, DeliveryState.FAILED)
+
+    def _resolve(self, request: HttpRequest, object_id: int, state: DeliveryState) -> HttpResponse:
+        url = reverse("admin:campaigns_delivery_change", args=[object_id])
+        try:
+            resolution.resolve(delivery_id=object_id, state=state, actor=actors.user(request.user), now=timezone.now())
+        except TransitionError as error:
+            return done(request, url, str(error), error=True)
+        return done(request, url, gettext("Recorded."))
 
     @display(description=_("state"), label=STATE_COLOURS)
     def status(self, obj: Delivery) -> tuple[str, str]:

@@ -7,16 +7,9 @@ from django.db.models.functions import Coalesce, NullIf
 
 from campaigns.models import Campaign, Delivery
 from campaigns.reasons import ExclusionReason
-from compliance.channels import Channel
 from compliance.selectors.gate import blocking_reason
-from segments.models import Identity, IdentityKind, SegmentMembership
-
-ADDRESS_KINDS: dict[str, str] = {
-    Channel.EMAIL: IdentityKind.EMAIL,
-    Channel.SMS: IdentityKind.PHONE,
-    Channel.WECHAT: IdentityKind.WECHAT,
-    Channel.PUSH: IdentityKind.DEVICE,
-}
+from segments.address_kinds import ADDRESS_KINDS
+from segments.models import Identity, SegmentMembership
 
 
 def people(campaign: Campaign, now: datetime) -> QuerySet[SegmentMembership, tuple[int, bytes | None, str]]:

@@ -8,12 +8,12 @@ from django.urls import reverse
 
 from campaigns import rendering
 from campaigns.channels import Outgoing
-from campaigns.selectors.audience import ADDRESS_KINDS
 from campaigns.services.batches import ClaimedBatch
 from campaigns.services.groups import Claimed
 from campaigns.states import DeliveryState
 from compliance import addresses, tokens
 from compliance.vault import VaultError
+from segments.address_kinds import ADDRESS_KINDS
 from segments.models import Profile
 from segments.selectors.profiles import Contact, names_and_addresses
 

@@ -19,7 +19,7 @@ class AuditLeaf(models.Model):
         db_persist=True,
     )
     action = models.CharField(_("action"), max_length=64, editable=False)
-    actor = models.CharField(_("actor"), max_length=150, editable=False)
+    actor = models.CharField(_("actor"), max_length=200, editable=False)
     object_type = models.CharField(_("object type"), max_length=64, editable=False)
     object_id = models.CharField(_("object id"), max_length=64, editable=False)
     recorded_at = models.DateTimeField(_("recorded at"), editable=False)

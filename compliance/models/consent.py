@@ -56,7 +56,7 @@ class ConsentRecord(models.Model):
     occurred_at = models.DateTimeField(_("decided at"))
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     recorded_at = models.DateTimeField(_("recorded at"))
-    recorded_by = models.CharField(_("recorded by"), max_length=150)
+    recorded_by = models.CharField(_("recorded by"), max_length=200)
 
     class Meta:
         verbose_name = _("consent record")

@@ -28,9 +28,9 @@ class Suppression(models.Model):
     reason = models.CharField(_("reason"), max_length=16, choices=SuppressionReason.choices)
     source = models.CharField(_("source"), max_length=120, blank=True)
     created_at = models.DateTimeField(_("created at"))
-    created_by = models.CharField(_("created by"), max_length=150)
+    created_by = models.CharField(_("created by"), max_length=200)
     lifted_at = models.DateTimeField(_("lifted at"), null=True, blank=True)
-    lifted_by = models.CharField(_("lifted by"), max_length=150, blank=True)
+    lifted_by = models.CharField(_("lifted by"), max_length=200, blank=True)
     lifted_note = models.CharField(_("reason for lifting"), max_length=240, blank=True)
 
     class Meta:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from compliance.models import Purpose, Suppression, SuppressionReason
 from compliance.services import audit
@@ -67,12 +68,13 @@ def lift_unsubscribed(
     """Lift what this person's own unsubscribing had put there before they consented anew. Returns how many.
 
     Bounces, complaints and entries of staff stay: they are not the person's to lift by consenting. So does an
-    unsubscribing that is newer than a consent which arrives late.
+    unsubscribing that is newer than a consent which arrives late. An unsubscribing from everything is lifted as well:
+    for the other purposes the consents were withdrawn with it.
     """
     rows = Suppression.objects.filter(
+        Q(purpose=purpose_id) | Q(purpose__isnull=True),
         digest=digest,
         channel=channel,
-        purpose_id=purpose_id,
         reason=SuppressionReason.UNSUBSCRIBED,
         lifted_at__isnull=True,
         created_at__lt=consented_at,

@@ -87,6 +87,7 @@ ACTIONS = {
     "compliance_consentrecord": ("export",),
     "compliance_consentstate": ("withdraw",),
     "compliance_suppression": ("lift",),
+    "campaigns_delivery": ("was_sent", "was_not_sent"),
     "campaigns_messagetemplate": ("preview",),
     "segments_profile": ("personal_data",),
     "segments_segment": ("refresh_now", "show_members"),
