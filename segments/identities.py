@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from compliance import addresses, vault
 from segments.models import IdentityKind, Source
-from segments.profile_input import InputError, ProfileInput
+from segments.profile_input import CONTROL, InputError, ProfileInput
 
 FIELD_KINDS = {
     "external_id": IdentityKind.EXTERNAL,
@@ -31,6 +31,8 @@ def key_of(field: str, value: str, source: Source | None) -> tuple[IdentityKey, 
     kind = FIELD_KINDS[field]
     if kind == IdentityKind.EXTERNAL and source is None:
         raise InputError("source", "a customer number needs the source it belongs to")
+    if CONTROL.search(value):
+        raise InputError(field, "contains control characters")
     try:
         written = addresses.normalise(kind, value)
     except addresses.AddressError as error:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-from segments.imports.readers import Malformed, Row
 from segments.models import ImportKind
 from segments.profile_input import FIELDS as PROFILE_FIELDS
 from segments.profile_input import IDENTIFIERS
@@ -45,21 +44,3 @@ def complete(kind: str, mapping: Mapping[str, str], columns: Iterable[str]) -> d
     if kind == ImportKind.EVENTS and "occurred_at" not in completed:
         raise MappingError("occurred_at: map the column with the time of the event")
     return completed
-
-
-class Picker:
-    """Turns rows of a file into fields."""
-
-    def __init__(self, columns: list[str], mapping: Mapping[str, str]) -> None:
-        self.columns = columns
-        self._places = [(name, columns.index(column)) for name, column in mapping.items()]
-
-    def fields(self, row: tuple[object, ...]) -> dict[str, object]:
-        """The mapped fields of a row; a missing value is None or ''."""
-        return {name: row[place] for name, place in self._places}
-
-    def whole(self, row: Row) -> dict[str, object]:
-        """The row as it came, for keeping a refused one."""
-        if isinstance(row, Malformed):
-            return {"cells": row.cells}
-        return dict(zip(self.columns, row, strict=True))

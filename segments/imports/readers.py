@@ -3,38 +3,30 @@
 import csv
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
+
+from segments.imports.batch import ArrowBatch, Batch, CsvBatch, Malformed
 
 
 class ReaderError(Exception):
     """The file cannot be read at all."""
 
 
-@dataclass(frozen=True)
-class Malformed:
-    """A row that does not have the file's columns; `cells` is what was there."""
-
-    cells: list[str]
-    reason: str
-
-
-Row = tuple[Any, ...] | Malformed
-
-
 class Reader(ABC):
-    """One file: its columns, its number of rows, and its rows in order."""
+    """One file: its columns, its number of rows, and its rows in order. Raises `ReaderError` when opened."""
 
     columns: list[str]
     total: int
 
     @abstractmethod
-    def batches(self, *, skip: int, size: int) -> Iterator[list[Row]]:
-        """The rows after the first `skip`, in lists of at most `size`; each row has one value per column."""
+    def __init__(self, path: Path) -> None: ...
+
+    @abstractmethod
+    def batches(self, *, skip: int, size: int) -> Iterator[Batch]:
+        """The rows after the first `skip`, at most `size` at a time."""
 
 
 class ParquetReader(Reader):
@@ -48,42 +40,46 @@ class ParquetReader(Reader):
         self.columns = list(self._file.schema_arrow.names)
         self.total = self._file.metadata.num_rows
 
-    def batches(self, *, skip: int, size: int) -> Iterator[list[Row]]:
+    def batches(self, *, skip: int, size: int) -> Iterator[Batch]:
+        number = 0
         for batch in self._file.iter_batches(batch_size=size):
-            dropped = min(skip, len(batch))
-            skip -= dropped
-            rest = batch.slice(dropped)
-            if len(rest):
-                yield list(zip(*(column.to_pylist() for column in rest.columns), strict=True))
+            done = min(max(skip - number, 0), batch.num_rows)
+            if done < batch.num_rows:
+                yield ArrowBatch(number + done + 1, batch.slice(done))
+            number += batch.num_rows
 
 
 class CsvReader(Reader):
-    """A CSV file in UTF-8 with a header line (RFC 4180)."""
+    """A CSV file in UTF-8 with a header line (RFC 4180). Empty lines do not count."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with self._open() as rows:
-            header = next(rows, None)
-            if not header:
-                raise ReaderError(f"{path.name}: has no header line")
-            self.columns = [name.strip() for name in header]
-            self.total = sum(1 for row in rows if row)
+        try:
+            with self._open() as rows:
+                header = next(rows, None)
+                self.total = sum(1 for row in rows if row)
+        except csv.Error as error:
+            raise ReaderError(f"{path.name}: not a CSV file ({error})") from error
+        if not header:
+            raise ReaderError(f"{path.name}: has no header line")
+        self.columns = [name.strip() for name in header]
 
-    def batches(self, *, skip: int, size: int) -> Iterator[list[Row]]:
+    def batches(self, *, skip: int, size: int) -> Iterator[Batch]:
         with self._open() as rows:
             next(rows)
             wanted = islice((self._row(cells) for cells in rows if cells), skip, None)
             while batch := list(islice(wanted, size)):
-                yield batch
+                yield CsvBatch(skip + 1, self.columns, batch)
+                skip += len(batch)
 
-    def _row(self, cells: list[str]) -> Row:
+    def _row(self, cells: list[str]) -> list[str] | Malformed:
         if len(cells) != len(self.columns):
-            return Malformed(cells, f"has {len(cells)} cells where the header has {len(self.columns)}")
+            return Malformed(_readable(cells), f"has {len(cells)} cells where the header has {len(self.columns)}")
         try:
             "".join(cells).encode()
         except UnicodeEncodeError:
-            return Malformed([cell.encode(errors="replace").decode() for cell in cells], "is not UTF-8")
-        return tuple(cells)
+            return Malformed(_readable(cells), "is not UTF-8")
+        return cells
 
     def _open(self) -> "_Rows":
         return _Rows(self._path)
@@ -102,6 +98,10 @@ class _Rows:
         self._file.close()
 
 
+def _readable(cells: list[str]) -> list[str]:
+    return [cell.encode(errors="replace").decode() for cell in cells]
+
+
 READERS: dict[str, type[Reader]] = {".csv": CsvReader, ".parquet": ParquetReader}
 
 
@@ -112,4 +112,4 @@ def open_file(path: Path) -> Reader:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise ReaderError(f"{path.name}: the ending is none of {', '.join(READERS)}")
-    return reader(path)  # type: ignore[call-arg]
+    return reader(path)
