@@ -23,7 +23,8 @@ CLOCK_TOLERANCE = timedelta(hours=1)
 @dataclass(frozen=True, slots=True)
 class EventInput:
     """One event. The person is named by `identifier` (external_id, email, phone, wechat or device) and `value`, or by
-    `uid`, the profile's public id. `amount` is in units of `currency` (ISO 4217), rounded to cents by the sender."""
+    `uid`, the profile's public id. `amount` is in units of `currency` (ISO 4217), rounded to cents by the sender; a
+    negative one is a return."""
 
     event_id: str
     name: str
@@ -82,6 +83,6 @@ def check_category(category: str) -> None:
         raise InputError("category", f"is longer than {MAX_CATEGORY} characters or has control characters")
 
 
-def dedup_key(source_key: str, event_id: str) -> UUID:
-    """The hash of source and event id under which an event is stored once."""
-    return UUID(bytes=hashlib.blake2b(f"{source_key}\0{event_id}".encode(), digest_size=16).digest())
+def dedup_key(source_key: str, event_id: str) -> str:
+    """The hash of source and event id under which an event is stored once: 32 hexadecimal digits."""
+    return hashlib.blake2b(f"{source_key}\0{event_id}".encode(), digest_size=16).hexdigest()

@@ -7,6 +7,8 @@ from datetime import date
 from typing import Any
 from zoneinfo import available_timezones
 
+from segments.cells import is_missing, text
+
 GENDERS = ("female", "male", "other")
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 COUNTRY = re.compile(r"[A-Z]{2}")
@@ -55,10 +57,10 @@ def check(given: ProfileInput, *, today: date) -> None:
     if not any(getattr(given, name) for name in IDENTIFIERS):
         raise InputError("external_id", f"one of {', '.join(IDENTIFIERS)} is needed")
     for name, limit in TEXT_LIMITS.items():
-        text = getattr(given, name)
-        if text is not None and len(text) > limit:
+        written = getattr(given, name)
+        if written is not None and len(written) > limit:
             raise InputError(name, f"is longer than {limit} characters")
-        if text is not None and CONTROL.search(text):
+        if written is not None and CONTROL.search(written):
             raise InputError(name, "contains control characters")
     if given.gender and given.gender not in GENDERS:
         raise InputError("gender", f"is none of {', '.join(GENDERS)}")
@@ -78,14 +80,14 @@ def from_texts(row: Mapping[str, Any]) -> ProfileInput:
     values: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     for name, value in row.items():
-        if value is None or value == "":
+        if is_missing(value):
             continue
         if name.startswith("attributes."):
             attributes[name.removeprefix("attributes.")] = _plain(value)
         elif name == "birth_date":
             values[name] = _date(value)
         else:
-            values[name] = str(value)
+            values[name] = text(value)
     return ProfileInput(**values, attributes=attributes)
 
 

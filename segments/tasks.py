@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from compliance.actors import SYSTEM
 from segments.partitions import ensure_months, month_of, next_month
-from segments.services import events, rfm, segments
+from segments.services import event_store, rfm, segments
 
 
 @shared_task
@@ -21,4 +21,4 @@ def recompute_rfm() -> None:
 @shared_task
 def prepare_partitions() -> None:
     month = month_of(timezone.now())
-    ensure_months(events.EVENT_TABLE, [month, next_month(month)])
+    ensure_months(event_store.EVENT_TABLE, [month, next_month(month)])

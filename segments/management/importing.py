@@ -5,7 +5,6 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from zoneinfo import ZoneInfoNotFoundError
 
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
@@ -13,6 +12,7 @@ from tqdm import tqdm
 from segments.imports.mapping import MappingError, parse
 from segments.imports.readers import ReaderError
 from segments.models import ImportJob
+from segments.profile_input import InputError
 from segments.services.sources import SourceError
 
 ACTOR = "command:import"
@@ -37,7 +37,7 @@ def refusals(unit: str) -> Iterator[tuple[Callable[[str], dict[str, str]], Calla
 
         try:
             yield parse, progress
-        except (ReaderError, MappingError, SourceError, ZoneInfoNotFoundError) as error:
+        except (ReaderError, MappingError, SourceError, InputError) as error:
             raise CommandError(str(error)) from error
 
 

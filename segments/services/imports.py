@@ -1,61 +1,47 @@
 """Taking in files of people and events: in batches, resumable, idempotent, no row lost.
 
 One job stands for one file with one mapping. Each batch is stored in one transaction together with the job's counters,
-so an interrupted job goes on after the last batch, and a finished one is not repeated. Without a mapped event id, a
-row's event id is the file's SHA-256 and its row number, so the same file adds nothing twice.
+so an interrupted job goes on after the last batch, and a finished one is not repeated. Where no column is mapped to the
+event id, a row's event id is the job's fingerprint (SHA-256 of the file and how it is read) and the row's number, so
+the same file adds nothing twice.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
 
 from compliance import keys, vault
 from compliance.services import audit
-from segments import event_input, profile_input
-from segments.event_input import EventInput
+from segments import event_input
 from segments.imports import mapping as mappings
-from segments.imports.readers import Malformed, Reader, Row, open_file
+from segments.imports.batch import Batch
+from segments.imports.outcome import Outcome
+from segments.imports.readers import Reader, open_file
 from segments.models import ImportJob, ImportKind, ImportState, RejectedRow, Source
-from segments.profile_input import IDENTIFIERS, InputError, ProfileInput
-from segments.services import events, profiles, sources
+from segments.profile_input import InputError
+from segments.services import sources
+from segments.services.event_files import EventFile
+from segments.services.profile_files import ProfileFile
 
 PROFILE_BATCH = 5_000
 EVENT_BATCH = 50_000
+FIELD_LENGTH = 64
 REASON_LENGTH = 240
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class _Rejection:
-    row_number: int
-    row: Row
-    field: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    accepted: int
-    duplicates: int
-    rejections: list[_Rejection]
-
-
-NumberedRow = tuple[int, Row]
-TakeBatch = Callable[[list[NumberedRow]], _Outcome]
+Take = Callable[[Batch], Outcome]
 
 
 def import_profiles(
     *, path: Path, source_key: str, mapping: Mapping[str, str], actor: str, now: datetime,
     progress: Progress | None = None,
 ) -> ImportJob:  # fmt: skip
-    """Take in a CSV or Parquet file of people. Returns the finished job.
+    """Take in a CSV or Parquet file of people. Returns the finished job. `progress` hears of rows done and rows in all.
 
     Raises `ReaderError`, `MappingError` or `SourceError` before anything is stored.
     """
@@ -63,20 +49,8 @@ def import_profiles(
     completed = mappings.complete(ImportKind.PROFILES, mapping, reader.columns)
     source = sources.get_or_create(source_key)
     job = _job(ImportKind.PROFILES, path, source, completed, {}, now)
-    picker = mappings.Picker(reader.columns, completed)
-
-    def take(rows: list[NumberedRow]) -> _Outcome:
-        read = [(number, row, _profile(picker, row)) for number, row in rows]
-        inputs = [item for *_, item in read if isinstance(item, ProfileInput)]
-        results = iter(profiles.upsert_many(source=source, inputs=inputs, actor=actor, now=now))
-        rejections = []
-        for number, row, item in read:
-            result = item if isinstance(item, InputError) else next(results)
-            if isinstance(result, InputError) or result.profile_id is None:
-                rejections.append(_Rejection(number, row, result.field, result.reason))
-        return _Outcome(len(rows) - len(rejections), 0, rejections)
-
-    return _run(job, reader, picker, take, PROFILE_BATCH, actor, now, progress)
+    file = ProfileFile(source, completed, actor, now)
+    return _run(job, reader, file.take, PROFILE_BATCH, actor, now, progress)
 
 
 def import_events(
@@ -85,37 +59,20 @@ def import_events(
 ) -> ImportJob:  # fmt: skip
     """Take in a CSV or Parquet file of events called `name`. Returns the finished job.
 
-    Amounts without a mapped currency are in `currency`; times without an offset are local to `timezone`. People who are
-    not known are created when `create_missing`, else their rows are refused. Raises as `import_profiles` does.
+    Amounts without a mapped currency are in `currency`; times without an offset are local to `timezone`. A row's person
+    is the one of the first identifier it gives; people who are not known are created when `create_missing`, else their
+    rows are refused. Raises as `import_profiles` does, or `InputError` when name, currency or time zone is none.
     """
     reader = open_file(path)
     completed = mappings.complete(ImportKind.EVENTS, mapping, reader.columns)
+    event_input.check_name(name)
+    event_input.check_currency(currency, needed=True)
+    zone = _zone(timezone)
     source = sources.get_or_create(source_key)
     options = {"name": name, "currency": currency, "timezone": timezone, "create_missing": create_missing}
     job = _job(ImportKind.EVENTS, path, source, completed, options, now)
-    picker = mappings.Picker(reader.columns, completed)
-    reading = _EventReading(job.fingerprint, name, currency, ZoneInfo(timezone))
-
-    def take(rows: list[NumberedRow]) -> _Outcome:
-        read = [(number, row, reading.event(picker, number, row)) for number, row in rows]
-        inputs = [item for *_, item in read if isinstance(item, EventInput)]
-        if create_missing:
-            _create_missing(source, inputs, actor, now)
-        results = iter(events.ingest(source=source, events=inputs, actor=actor, now=now))
-        accepted = 0
-        rejections = []
-        for number, row, item in read:
-            result = (
-                events.EventResult("rejected", item.field, item.reason)
-                if isinstance(item, InputError)
-                else next(results)
-            )
-            accepted += result.status == "accepted"
-            if result.status == "rejected":
-                rejections.append(_Rejection(number, row, result.field, result.reason))
-        return _Outcome(accepted, len(rows) - accepted - len(rejections), rejections)
-
-    return _run(job, reader, picker, take, EVENT_BATCH, actor, now, progress)
+    file = EventFile(source, completed, job.fingerprint, name, currency, zone, create_missing, actor, now)
+    return _run(job, reader, file.take, EVENT_BATCH, actor, now, progress)
 
 
 def rejected_row(rejected: RejectedRow) -> dict[str, Any]:
@@ -124,59 +81,11 @@ def rejected_row(rejected: RejectedRow) -> dict[str, Any]:
     return row
 
 
-@dataclass(frozen=True)
-class _EventReading:
-    """How the cells of a row become an event."""
-
-    fingerprint: str
-    name: str
-    currency: str
-    zone: ZoneInfo
-
-    def event(self, picker: mappings.Picker, number: int, row: Row) -> EventInput | InputError:
-        if isinstance(row, Malformed):
-            return InputError("row", row.reason)
-        fields = picker.fields(row)
-        identifier = next((name for name in IDENTIFIERS if fields.get(name) not in (None, "")), "")
-        try:
-            amount = event_input.amount(fields.get("amount"))
-            return EventInput(
-                event_id=str(fields.get("event_id") or f"{self.fingerprint}:{number}"),
-                name=self.name,
-                occurred_at=event_input.moment(fields["occurred_at"], self.zone),
-                identifier=identifier,
-                value=str(fields[identifier]) if identifier else "",
-                amount=amount,
-                currency=str(fields.get("currency") or self.currency) if amount is not None else "",
-                category=str(fields.get("category") or ""),
-                properties={
-                    key.removeprefix("properties."): value
-                    for key, value in fields.items()
-                    if key.startswith("properties.") and value not in (None, "")
-                },
-            )
-        except InputError as error:
-            return error
-
-
-def _profile(picker: mappings.Picker, row: Row) -> ProfileInput | InputError:
-    if isinstance(row, Malformed):
-        return InputError("row", row.reason)
+def _zone(name: str) -> ZoneInfo:
     try:
-        return profile_input.from_texts(picker.fields(row))
-    except InputError as error:
-        return error
-
-
-def _create_missing(source: Source, inputs: Sequence[EventInput], actor: str, now: datetime) -> None:
-    people = {(event.identifier, event.value): None for event in inputs if event.identifier}
-    wanted = [_named(identifier, value) for identifier, value in people]
-    profiles.upsert_many(source=source, inputs=wanted, actor=actor, now=now)
-
-
-def _named(identifier: str, value: str) -> ProfileInput:
-    fields: dict[str, Any] = {identifier: value}
-    return ProfileInput(**fields)
+        return ZoneInfo(name)
+    except (ValueError, ZoneInfoNotFoundError):
+        raise InputError("timezone", "is not an IANA time zone such as Asia/Shanghai") from None
 
 
 def _job(
@@ -200,17 +109,16 @@ def _job(
 
 
 def _run(
-    job: ImportJob, reader: Reader, picker: mappings.Picker, take: TakeBatch, size: int, actor: str, now: datetime,
-    progress: Progress | None,
-) -> ImportJob:  # fmt: skip
+    job: ImportJob, reader: Reader, take: Take, size: int, actor: str, now: datetime, progress: Progress | None
+) -> ImportJob:
     if job.state == ImportState.FINISHED:
         return job
     ImportJob.objects.filter(pk=job.pk).update(rows_total=reader.total, state=ImportState.RUNNING, error="")
     try:
-        for batch in _numbered(reader, job.rows_done, size):
-            _store_batch(job.pk, batch, picker, take)
+        for batch in reader.batches(skip=job.rows_done, size=size):
+            _store_batch(job.pk, batch, take)
             if progress:
-                progress(batch[-1][0], reader.total)
+                progress(batch.last, reader.total)
         _finish(job, actor, now)
     except BaseException as error:
         reason = f"{type(error).__name__}: {error}"
@@ -220,35 +128,30 @@ def _run(
     return job
 
 
-def _numbered(reader: Reader, skip: int, size: int) -> Iterator[list[NumberedRow]]:
-    """Batches of rows with their numbers, counted from 1."""
-    number = skip
-    for rows in reader.batches(skip=skip, size=size):
-        yield list(enumerate(rows, number + 1))
-        number += len(rows)
-
-
-def _store_batch(job_id: int, batch: list[NumberedRow], picker: mappings.Picker, take: TakeBatch) -> None:
+def _store_batch(job_id: int, batch: Batch, take: Take) -> None:
     with transaction.atomic():
         job = ImportJob.objects.select_for_update().get(pk=job_id)
-        if job.rows_done >= batch[0][0]:
+        if job.rows_done >= batch.first:
             return  # another process is importing the same file and was here first
         outcome = take(batch)
-        job.rows_done += len(batch)
+        job.rows_done += batch.size
         job.accepted += outcome.accepted
         job.duplicates += outcome.duplicates
-        job.rejected += len(outcome.rejections)
+        job.rejected += len(outcome.refused)
         job.save()
         RejectedRow.objects.bulk_create(
             [
                 RejectedRow(
-                    job=job, row_number=item.row_number, field=item.field[:64], reason=item.reason[:REASON_LENGTH],
-                    row_encrypted=_encrypt(picker.whole(item.row), job),
+                    job=job,
+                    row_number=batch.first + place,
+                    field=error.field[:FIELD_LENGTH],
+                    reason=error.reason[:REASON_LENGTH],
+                    row_encrypted=_encrypt(batch.row(place), job),
                 )
-                for item in outcome.rejections
+                for place, error in sorted(outcome.refused.items())
             ],
             batch_size=PROFILE_BATCH,
-        )  # fmt: skip
+        )
 
 
 def _finish(job: ImportJob, actor: str, now: datetime) -> None:
