@@ -60,6 +60,11 @@ def test_the_same_event_id_of_a_source_counts_once(profile: Profile) -> None:
     assert stats().event_count == 1
 
 
+def test_an_event_id_used_twice_in_one_call_counts_once(profile: Profile) -> None:
+    assert ingest(purchase(), purchase(occurred_at=NOON - timedelta(days=1))) == ["accepted", "duplicate"]
+    assert (stats().event_count, Event.objects.count()) == (1, 1)
+
+
 def test_lines_of_one_basket_are_one_order_even_when_sent_apart(profile: Profile) -> None:
     ingest(purchase("1"), purchase("2", amount=Decimal("5.50")))
     ingest(purchase("3", amount=Decimal("-2.00")))
@@ -93,6 +98,7 @@ def test_late_events_move_the_first_time_and_not_the_last(profile: Profile) -> N
         ({"identifier": "name"}, "identifier"),
         ({"identifier": "email", "value": "nobody"}, "email"),
         ({"value": "C2"}, "external_id"),
+        ({"value": "C\ud800"}, "external_id"),
     ],
 )
 def test_wrong_fields_are_named_and_the_rest_is_taken(profile: Profile, changes: dict[str, Any], field: str) -> None:

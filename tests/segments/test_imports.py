@@ -1,6 +1,8 @@
 """Files: nothing is lost, nothing is taken twice, an interruption costs one batch at most."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from compliance.uuid7 import uuid7
+from segments.event_input import dedup_key
 from segments.imports.mapping import MappingError, complete, parse
 from segments.models import Event, ImportJob, ImportKind, ImportState, Profile, ProfileStats, RejectedRow
+from segments.profile_input import InputError
 from segments.selectors.profiles import find_by_identifier
 from segments.services import imports
 from tests.factories.segments import SourceFactory, make_profile
@@ -116,6 +123,123 @@ def test_parquet_keeps_types(tmp_path: Path, now: datetime) -> None:
     first, second = Event.objects.order_by("id")
     assert (first.properties, float(first.amount or 0), first.currency) == ({"quantity": 3}, 1.5, "USD")
     assert (second.properties, second.amount, second.currency) == (None, None, "")
+
+
+def test_wrong_rows_create_nobody_and_the_first_wrong_cell_is_named(tmp_path: Path, now: datetime) -> None:
+    text = "order,customer,time,total\n1,C1,2031-01-01,1\n2,C2,noon,x\n,C3,2026-02-01,1\n4,,2026-02-01,1\n5,C5\n"
+    job = import_events(write(tmp_path / "orders.csv", text), now, create_missing=True)
+    assert [row.field for row in job.rejected_rows.order_by("row_number")] == [
+        "occurred_at", "occurred_at", "event_id", "identifier", "row",
+    ]  # fmt: skip
+    assert not Profile.objects.exists()
+
+
+def test_a_row_belongs_to_the_first_identifier_that_it_gives(tmp_path: Path, now: datetime) -> None:
+    first, second = make_profile(1), make_profile(2)
+    text = "external_id,email,occurred_at\nC1,person-2@example.com,2026-02-01\n,person-2@example.com,2026-02-02\n"
+    imports.import_events(
+        path=write(tmp_path / "views.csv", text), source_key="shop", mapping={}, name="browse", currency="CNY",
+        timezone="UTC", actor="test", now=now,
+    )  # fmt: skip
+    assert list(Event.objects.order_by("occurred_at").values_list("profile_id", flat=True)) == [first.pk, second.pk]
+
+
+def test_a_row_may_have_a_currency_of_its_own(tmp_path: Path, now: datetime) -> None:
+    make_profile(1)
+    text = (
+        "external_id,occurred_at,amount,currency\n"
+        "C1,2026-02-01,1,USD\nC1,2026-02-02,-2.005,\nC1,2026-02-03,,USD\nC1,2026-02-04,1,yuan\n"
+    )
+    job = imports.import_events(
+        path=write(tmp_path / "orders.csv", text), source_key="shop", mapping={}, name="purchase", currency="CNY",
+        timezone="UTC", actor="test", now=now,
+    )  # fmt: skip
+    found = Event.objects.order_by("occurred_at").values_list("amount", "currency")
+    assert list(found) == [(Decimal("1.00"), "USD"), (Decimal("-2.00"), "CNY"), (None, "")]
+    assert job.rejected_rows.get().field == "currency"
+
+
+AWKWARD = st.text(st.sampled_from(list("a\\\t\n\r\"'{}N,\N{SNOWMAN} ")), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(category=AWKWARD, value=AWKWARD)
+def test_texts_arrive_as_they_were(tmp_path: Path, now: datetime, category: str, value: str) -> None:
+    make_profile(1)
+    Event.objects.all().delete()
+    path = tmp_path / f"{uuid7()}.parquet"
+    table = {"external_id": ["C1"], "at": ["2026-02-01"], "category": [category], "v": [value]}
+    pq.write_table(pa.table(table), path)
+    imports.import_events(
+        path=path, source_key="shop", mapping={"occurred_at": "at", "properties.v": "v"}, name="browse",
+        currency="CNY", timezone="UTC", actor="test", now=now,
+    )  # fmt: skip
+    event = Event.objects.get()
+    assert (event.category, event.properties) == (category, {"v": value})
+
+
+def test_parquet_columns_of_any_type(tmp_path: Path, now: datetime) -> None:
+    make_profile(7, external_id="7")
+    cells: dict[str, Any] = {
+        "external_id": pa.array([7.0, 7.0]),  # whole numbers become floats where a gap is in their column
+        "event_id": pa.array([0, 1]),
+        "occurred_at": pa.array([1_767_600_000_000_000_001] * 2, pa.timestamp("ns", tz="Asia/Shanghai")),
+        "category": pa.array(["fruit", None]).dictionary_encode(),
+        "share": pa.array([float("nan"), float("inf")]),
+        "day": pa.array([20_000, None], pa.date32()),
+        "skus": pa.array([["a", "b"], None]),
+    }
+    pq.write_table(pa.table(cells), tmp_path / "orders.parquet")
+    mapping = {f"properties.{name}": name for name in ("share", "day", "skus")}
+    job = imports.import_events(
+        path=tmp_path / "orders.parquet", source_key="shop", mapping=mapping, name="browse", currency="USD",
+        timezone="UTC", actor="test", now=now,
+    )  # fmt: skip
+    event = Event.objects.get()
+    assert (event.category, event.properties) == ("fruit", {"day": "2024-10-04", "skus": ["a", "b"]})
+    assert event.occurred_at == datetime.fromtimestamp(1_767_600_000, UTC)
+    assert event.dedup.hex == dedup_key("shop", "0")
+    assert job.rejected_rows.get().field == "properties.share"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("name", "Kauf!"), ("currency", "yuan"), ("timezone", "Mars/Olympus"), ("timezone", "../etc")]
+)
+def test_wrong_options_are_refused_before_anything_is_stored(
+    tmp_path: Path, now: datetime, option: str, value: str
+) -> None:
+    options = {"name": "browse", "currency": "CNY", "timezone": "UTC"} | {option: value}
+    with pytest.raises(InputError, match=option):
+        imports.import_events(
+            path=orders(tmp_path, 1), source_key="shop", mapping=MAPPING, actor="test", now=now, **options
+        )
+    assert not ImportJob.objects.exists()
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_an_interrupted_parquet_import_goes_on_inside_a_row_group(tmp_path: Path, now: datetime) -> None:
+    make_profile(1)
+    count = 35
+    cells = {"external_id": ["C1"] * count, "occurred_at": ["2026-02-01"] * count, "event_id": list(range(count))}
+    pq.write_table(pa.table(cells), tmp_path / "views.parquet", row_group_size=15)
+
+    def run(progress: Callable[[int, int], None]) -> ImportJob:
+        return imports.import_events(
+            path=tmp_path / "views.parquet", source_key="shop", mapping={}, name="browse", currency="CNY",
+            timezone="UTC", actor="test", now=now, progress=progress,
+        )  # fmt: skip
+
+    def unplug(done: int, _total: int) -> None:
+        if done >= 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(unplug)
+    seen: list[int] = []
+    job = run(lambda done, _total: seen.append(done))
+    assert seen[0] > 20
+    assert (seen[-1], job.accepted, job.duplicates, job.rejected) == (count, count, 0, 0)
+    assert Event.objects.values("dedup").distinct().count() == count
 
 
 @pytest.mark.usefixtures("small_batches")

@@ -116,6 +116,20 @@ def test_a_new_address_becomes_the_one_to_write_to(now: datetime) -> None:
     assert profile.identities.filter(kind="email").count() == 2
 
 
+def test_addresses_change_for_many_at_once_and_for_them_alone(now: datetime) -> None:
+    people = [make_profile(number) for number in range(3)]
+    upsert(*[ProfileInput(external_id=f"C{number}", email=f"new-{number}@example.com") for number in (0, 1)], now=now)
+    found = selectors.names_and_addresses([person.pk for person in people], "email")
+    assert [found[person.pk].address for person in people] == [
+        "new-0@example.com", "new-1@example.com", "person-2@example.com",
+    ]  # fmt: skip
+
+
+def test_gaps_in_data_frames_say_nothing() -> None:
+    given = from_texts({"external_id": 7.0, "city": float("nan"), "attributes.kids": float("nan")})
+    assert given == ProfileInput(external_id="7")
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
