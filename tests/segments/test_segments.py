@@ -64,7 +64,7 @@ def test_a_taken_or_malformed_key_is_refused(now: datetime) -> None:
 
 def test_without_its_audit_leaf_nothing_is_created(now: datetime) -> None:
     with pytest.raises(DataError):
-        segments.create(key="here", name="Here", definition=SHANGHAI, actor="x" * 151, now=now)
+        segments.create(key="here", name="Here", definition=SHANGHAI, actor="x" * 201, now=now)
     assert not Segment.objects.exists()
 
 
