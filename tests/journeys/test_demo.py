@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,11 @@ def home() -> Iterator[Path]:
     parent = Path(tempfile.mkdtemp(prefix="heed-demo-"))
     parent.chmod(0o711)
     yield parent / "data"
-    shutil.rmtree(parent)
+    deadline = time.monotonic() + 30
+    while parent.exists():  # the servers stop a moment after the last process that used them
+        shutil.rmtree(parent, ignore_errors=True)
+        assert time.monotonic() < deadline, f"{parent} cannot be removed"
+        time.sleep(0.1)
 
 
 @pytest.mark.processes
