@@ -143,6 +143,8 @@ class Story:
         people = []
         for household in data.household_ids():
             digest = addresses.digest("email", data.email_of(household))
+            if digest not in subjects:
+                raise DemoError("the people in this database were stored under another HEED_DIGEST_KEY")
             people.append((household, subjects[digest], digest))
         return people
 
