@@ -63,6 +63,8 @@ def test_outcomes_survive_an_interrupt(now: datetime, settings: Settings) -> Non
     recorded = threading.Event()
     main = threading.main_thread().ident
     assert main is not None
+    # A shell starts background jobs with this signal ignored, and Python then leaves it so.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupt() -> None:
         signal.pthread_kill(main, signal.SIGINT)
@@ -74,6 +76,7 @@ def test_outcomes_survive_an_interrupt(now: datetime, settings: Settings) -> Non
         with pytest.raises(KeyboardInterrupt):
             send_all(now)
         recorded.set()
+    signal.signal(signal.SIGINT, before)
     rows = dict(Delivery.objects.values_list("profile", "state"))
     assert [rows[person.pk] for person in people] == ["sent", "sent", "unknown", "planned", "planned"]
 
