@@ -34,7 +34,7 @@ def start(**variables: str) -> subprocess.CompletedProcess[str]:
         ({"HEED_SECRET_KEY": "short"}, "HEED_SECRET_KEY"),
         ({"HEED_MASTER_KEY": "not base64"}, "HEED_MASTER_KEY"),
         ({"HEED_TIME_ZONE": "Mars/Olympus"}, "HEED_TIME_ZONE"),
-        ({"DATABASE_URL": "mysql://x@127.0.0.1/heed"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "mysql://127.0.0.1/heed"}, "DATABASE_URL"),
         ({"BROKER_URL": "carrier-pigeon://"}, "BROKER_URL"),
         ({"EMAIL_URL": "http://127.0.0.1"}, "EMAIL_URL"),
     ],
