@@ -14,6 +14,8 @@ from compliance import keys
 MAX_LENGTH = 254  # RFC 5321, section 4.5.3.1.3: a path has 256 octets with its angle brackets
 LOCAL_PART = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}")
 DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+# Letters that the two standards of international domains turn into different domains (UTS #46, section 1.3).
+AMBIGUOUS = re.compile("[ßς\u200c\u200d]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -24,9 +26,9 @@ class AddressError(ValueError):
 def normalise(kind: str, value: str, *, region: str | None = None) -> str:
     """The one written form of an address, so that equal addresses have equal digests.
 
-    E-mail: NFC, lower case, domain in its ASCII form (RFC 5891). Phone: E.164, with `region` (default: the setting
-    DEFAULT_REGION) for numbers without a country prefix. Other kinds: NFC without surrounding space, case kept.
-    Raises `AddressError`.
+    E-mail: NFC, lower case, domain in its ASCII form (RFC 3490); a domain that RFC 5891 would read as another one is
+    refused, for the mail would reach somebody else. Phone: E.164, with `region` (default: the setting DEFAULT_REGION)
+    for numbers without a country prefix. Other kinds: NFC without surrounding space, case kept. Raises `AddressError`.
     """
     text = unicodedata.normalize("NFC", value).strip()
     if not text:
@@ -52,6 +54,8 @@ def _email(text: str) -> str:
     local, at, domain = text.lower().rpartition("@")
     if not at:
         raise AddressError("has no @")
+    if AMBIGUOUS.search(domain):
+        raise AddressError("has a domain that can be read in two ways; write it in its ASCII form (xn--...)")
     try:
         domain = domain.encode("idna").decode()
     except UnicodeError:

@@ -14,6 +14,5 @@ def seal_audit_log() -> None:
 
 @shared_task
 def expire_consents() -> None:
-    batch = 10_000
-    while consent.expire_due(now=timezone.now(), actor=SYSTEM, limit=batch) == batch:
+    while consent.expire_due(now=timezone.now(), actor=SYSTEM):
         pass

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from django.conf import settings
+from django.db.models import Subquery
+from django.db.models.functions import Coalesce
 
 from compliance import checkpoint_note, keys, merkle
 from compliance.models import AuditLeaf, Checkpoint, SealedLeaf
@@ -40,7 +42,7 @@ def verify(*, progress: Callable[[int, int], None] | None = None) -> AuditReport
     Finds leaves that were edited, removed, inserted or reordered after they were sealed, and checkpoints that were
     changed or are missing from the chain. It trusts this database and key; the evidence kit does not need to.
     """
-    leaves, sealed = AuditLeaf.objects.count(), SealedLeaf.objects.count()
+    sealed, leaves = SealedLeaf.objects.count(), AuditLeaf.objects.count()
     checkpoints = list(Checkpoint.objects.order_by("id"))
     try:
         _check_chain(checkpoints)
@@ -74,13 +76,16 @@ def _check_tree(checkpoints: list[Checkpoint], sealed: int, progress: Callable[[
     due = iter(checkpoints)
     checkpoint = next(due, None)
     frontier = merkle.Frontier()
-    for index, data in _sealed_leaves():
+    covered = checkpoints[-1].tree_size if checkpoints else 0
+    for index, data in _sealed_leaves(covered):
         if index != frontier.size:
             raise _ProblemError(f"leaf {frontier.size}: is missing from the tree")
         frontier.add(merkle.leaf_hash(data))
         while checkpoint is not None and checkpoint.tree_size == frontier.size:
             if bytes(checkpoint.root_hash) != frontier.root():
                 raise _ProblemError(f"checkpoint {checkpoint.pk}: the leaves up to {frontier.size} give another root")
+            if bytes(checkpoint.peaks) != b"".join(frontier.peaks):
+                raise _ProblemError(f"checkpoint {checkpoint.pk}: its right edge of the tree is not that of the leaves")
             checkpoint = next(due, None)
         if progress and frontier.size % CHUNK == 0:
             progress(frontier.size, sealed)
@@ -88,11 +93,17 @@ def _check_tree(checkpoints: list[Checkpoint], sealed: int, progress: Callable[[
         raise _ProblemError(
             f"leaf {frontier.size}: is missing, checkpoint {checkpoint.pk} covers {checkpoint.tree_size}"
         )
-    covered = checkpoints[-1].tree_size if checkpoints else 0
-    if frontier.size > covered:
-        raise _ProblemError(f"leaf {covered}: has a place in the tree that no checkpoint covers")
+    _check_all_covered()
 
 
-def _sealed_leaves() -> Iterator[tuple[int, bytes]]:
-    rows = SealedLeaf.objects.order_by("index").values_list("index", "leaf__data")
+def _check_all_covered() -> None:
+    """One statement, so that a checkpoint made while we verify is seen with its leaves or not at all."""
+    newest = Checkpoint.objects.order_by("-id").values("tree_size")[:1]
+    beyond = SealedLeaf.objects.filter(index__gte=Coalesce(Subquery(newest), 0)).order_by("index").first()
+    if beyond is not None:
+        raise _ProblemError(f"leaf {beyond.index}: has a place in the tree that no checkpoint covers")
+
+
+def _sealed_leaves(covered: int) -> Iterator[tuple[int, bytes]]:
+    rows = SealedLeaf.objects.filter(index__lt=covered).order_by("index").values_list("index", "leaf__data")
     return ((index, bytes(data)) for index, data in rows.iterator(chunk_size=CHUNK))

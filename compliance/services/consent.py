@@ -1,11 +1,13 @@
 """Recording what people decided. The ledger keeps every decision; the state beside it is the newest one.
 
 Newest means by the time the person decided, whatever order the records arrive in; of two decisions at one
-instant the withdrawal counts. Only a decision of the person's own (`FRESH_METHODS`) undoes their earlier unsubscribing:
-an import or a partner's record never revives an address.
+instant the withdrawal counts. A time that lies ahead of ours counts as the moment we learned of it, so that no clock
+that runs ahead outlasts a withdrawal made now. An expiry is no decision: it ends the consent it was written for, and
+any later decision of the person counts, however late its record arrives. Only a decision of the person's own
+(`FRESH_METHODS`) undoes their earlier unsubscribing: an import or a partner's record never revives an address.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -80,10 +82,8 @@ def record_many(*, decisions: Sequence[Decision], actor: str, now: datetime) -> 
             raise ConsentError("purpose", "there is no such purpose")
         _check(decision, notices, now)
     with transaction.atomic():
-        # In the order of ids, so that two callers never wait for each other in a circle.
         wanted = {decision.subject_id for decision in decisions}
-        subjects = Subject.objects.filter(pk__in=wanted).order_by("pk").select_for_update(no_key=True)
-        if wanted - set(subjects.values_list("pk", flat=True)):
+        if wanted - _lock(wanted):
             raise ConsentError("subject", "there is no such person")
         records = ConsentRecord.objects.bulk_create(
             [_record(decision, actor, now) for decision in decisions], batch_size=BATCH
@@ -113,25 +113,42 @@ def withdraw(
 
 
 def expire_due(*, now: datetime, actor: str, limit: int = 10_000) -> int:
-    """Write a record for consents whose time is over. Returns how many; call again while it is `limit`."""
+    """Write a record for consents whose time is over. Returns how many; call again until it is 0."""
+    due = ConsentState.objects.filter(action=ConsentAction.GIVEN, expires_at__lte=now)
     with transaction.atomic():
-        due = ConsentState.objects.filter(action=ConsentAction.GIVEN, expires_at__lte=now).order_by("expires_at")
-        decisions = [
-            Decision(
-                subject_id=state.subject_id,
-                purpose_id=state.purpose_id,
-                channel=state.channel,
-                action=ConsentAction.EXPIRED,
-                method=ConsentMethod.CLOCK,
-                notice_id=None,
-                source="expiry of the consent",
-                occurred_at=state.expires_at,
-            )
-            for state in due[:limit]
-            if state.expires_at is not None
-        ]
-        record_many(decisions=decisions, actor=actor, now=now)
-        return len(decisions)
+        wanted = sorted(set(due.order_by("expires_at").values_list("subject_id", flat=True)[:limit]))
+        _lock(wanted)
+        # Asked again now that nobody else can decide for these people: some may have renewed meanwhile.
+        states = list(due.filter(subject__in=wanted).select_related("record").order_by("pk"))
+        records = ConsentRecord.objects.bulk_create(
+            [_record(_expiry(state), actor, now) for state in states], batch_size=BATCH
+        )
+        _end_states([stored.pk for stored in records])
+        audit.append_many(entries=[_entry(stored, actor) for stored in records], now=now)
+        return len(records)
+
+
+def _lock(subject_ids: Iterable[int]) -> set[int]:
+    """Keep others from deciding for these people until the transaction ends; returns those there are.
+
+    In the order of ids, so that two callers never wait for each other in a circle.
+    """
+    subjects = Subject.objects.filter(pk__in=subject_ids).order_by("pk").select_for_update(no_key=True)
+    return set(subjects.values_list("pk", flat=True))
+
+
+def _expiry(state: ConsentState) -> Decision:
+    return Decision(
+        subject_id=state.subject_id,
+        purpose_id=state.purpose_id,
+        channel=state.channel,
+        action=ConsentAction.EXPIRED,
+        method=ConsentMethod.CLOCK,
+        notice_id=None,
+        source="expiry of the consent",
+        occurred_at=state.expires_at or state.occurred_at,
+        evidence={"consent": str(state.record.uid)},
+    )
 
 
 def _check(decision: Decision, notices: Mapping[int, int], now: datetime) -> None:
@@ -178,16 +195,31 @@ def _update_states(record_ids: list[int]) -> None:
             INSERT INTO compliance_consentstate AS state
                 (subject_id, purpose_id, channel, action, record_id, occurred_at, expires_at)
             SELECT DISTINCT ON (subject_id, purpose_id, channel)
-                subject_id, purpose_id, channel, action, id, occurred_at, expires_at
+                subject_id, purpose_id, channel, action, id, least(occurred_at, recorded_at), expires_at
             FROM compliance_consentrecord
             WHERE id = ANY(%s)
-            ORDER BY subject_id, purpose_id, channel, occurred_at DESC, (action = 'given'), id DESC
+            ORDER BY subject_id, purpose_id, channel,
+                least(occurred_at, recorded_at) DESC, (action = 'given'), id DESC
             ON CONFLICT (subject_id, purpose_id, channel) DO UPDATE SET
                 action = excluded.action, record_id = excluded.record_id,
                 occurred_at = excluded.occurred_at, expires_at = excluded.expires_at
             WHERE excluded.occurred_at > state.occurred_at
                OR (excluded.occurred_at = state.occurred_at
                    AND (excluded.action <> 'given' OR state.action = 'given'))
+            """,
+            [record_ids],
+        )
+
+
+def _end_states(record_ids: list[int]) -> None:
+    """Let these expiries end the states they were written for. What the person decided, and when, stays."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE compliance_consentstate state SET action = record.action, record_id = record.id
+            FROM compliance_consentrecord record
+            WHERE record.id = ANY(%s) AND state.subject_id = record.subject_id
+              AND state.purpose_id = record.purpose_id AND state.channel = record.channel
             """,
             [record_ids],
         )

@@ -12,7 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.db.models import Max, QuerySet
+from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from compliance.models import ConsentRecord, Notice
 from compliance.services import audit
@@ -45,30 +46,32 @@ def export_consents(
     """Write consents.csv, consents.jsonl, notices.jsonl and manifest.json into `out`.
 
     The range is that of `recorded_at`, `start` included and `end` excluded; without `end` it reaches to the last record
-    there is. The folder appears whole or not at all; an earlier export in its place is replaced. Raises `ExportError`.
+    there is. With the records come the notices published before `end` and those that a record names. The folder
+    appears whole or not at all, and not without its audit leaf; an earlier export in its place is replaced. Raises
+    `ExportError`.
     """
     _refuse_foreign_folder(out)
     records = _records(start, end)
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        count = _write_records(draft, records, progress)
-        notices = _write_notices(draft)
-        manifest = _write_manifest(draft, start, end, records, count, notices)
-        if out.exists():
-            shutil.rmtree(out)
-        draft.chmod(0o700)
-        os.replace(draft, out)
+        count, last = _write_records(draft, records, progress)
+        notices = _write_notices(draft, records, end)
+        manifest = _write_manifest(draft, start, end, last, count, notices)
+        with transaction.atomic():
+            audit.append(
+                action="consents.exported",
+                actor=actor,
+                object_type="export",
+                object_id=manifest,
+                details={"from": _time(start), "to": _time(end), "records": count},
+                now=now,
+            )
+            if out.exists():
+                shutil.rmtree(out)
+            os.replace(draft, out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    audit.append(
-        action="consents.exported",
-        actor=actor,
-        object_type="export",
-        object_id=manifest,
-        details={"from": _time(start), "to": _time(end), "records": count},
-        now=now,
-    )
     return ExportSummary(records=count, notices=notices, manifest_sha256=manifest)
 
 
@@ -88,9 +91,12 @@ def _records(start: datetime | None, end: datetime | None) -> QuerySet[ConsentRe
     return records
 
 
-def _write_records(folder: Path, records: QuerySet[ConsentRecord], progress: Callable[[int, int], None] | None) -> int:
+def _write_records(
+    folder: Path, records: QuerySet[ConsentRecord], progress: Callable[[int, int], None] | None
+) -> tuple[int, str | None]:
+    """Returns how many there were and when the last was recorded, both from the one pass that wrote them."""
     total = records.count()
-    count = 0
+    count, last = 0, None
     with (
         (folder / "consents.csv").open("w", newline="", encoding="utf-8") as table,
         (folder / "consents.jsonl").open("w", encoding="utf-8") as lines,
@@ -101,12 +107,12 @@ def _write_records(folder: Path, records: QuerySet[ConsentRecord], progress: Cal
             lines.write(_json(row) + "\n")
             cells = row | {"evidence": _json(row["evidence"]), "notice": _json(row["notice"])}
             writer.writerow({name: _cell(value) for name, value in cells.items()})
-            count += 1
+            count, last = count + 1, row["recorded_at"]
             if progress and count % CHUNK == 0:
                 progress(count, total)
     if progress:
         progress(count, total)
-    return count
+    return count, last
 
 
 def _row(record: ConsentRecord) -> dict[str, Any]:
@@ -130,10 +136,14 @@ def _row(record: ConsentRecord) -> dict[str, Any]:
     }
 
 
-def _write_notices(folder: Path) -> int:
+def _write_notices(folder: Path, records: QuerySet[ConsentRecord], end: datetime | None) -> int:
+    notices = Notice.objects.select_related("purpose").order_by("purpose__key", "version", "language")
+    if end is not None:
+        named = records.order_by().filter(notice__isnull=False).values("notice")
+        notices = notices.filter(Q(published_at__lt=end) | Q(pk__in=named))
     count = 0
     with (folder / "notices.jsonl").open("w", encoding="utf-8") as lines:
-        for notice in Notice.objects.select_related("purpose").order_by("purpose__key", "version", "language"):
+        for notice in notices:
             line = {
                 "purpose": notice.purpose.key,
                 "version": notice.version,
@@ -148,15 +158,14 @@ def _write_notices(folder: Path) -> int:
 
 
 def _write_manifest(
-    folder: Path, start: datetime | None, end: datetime | None, records: QuerySet[ConsentRecord], count: int,
-    notices: int,
-) -> str:  # fmt: skip
+    folder: Path, start: datetime | None, end: datetime | None, last: str | None, count: int, notices: int
+) -> str:
     """Write the manifest and return its SHA-256. It holds nothing that differs between two exports of one range."""
     manifest = {
         "format": "heed-consents-1",
         "from": _time(start),
         "to": _time(end),
-        "last_recorded_at": _time(records.aggregate(last=Max("recorded_at"))["last"]),
+        "last_recorded_at": last,
         "records": count,
         "notices": notices,
         "files": {path.name: _sha256(path) for path in sorted(folder.iterdir())},

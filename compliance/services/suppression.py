@@ -28,7 +28,10 @@ def add(
     actor: str,
     now: datetime,
 ) -> Suppression:
-    """Suppress an address on a channel ('' = all) for a purpose (None = all). Done before, it changes nothing."""
+    """Suppress an address on a channel ('' = all) for a purpose (None = all). Done before, it changes nothing.
+
+    But an address that had unsubscribed and now bounces or complains takes the new reason, which no consent lifts.
+    """
     with transaction.atomic():
         suppression, created = Suppression.objects.get_or_create(
             digest=digest,
@@ -51,6 +54,8 @@ def add(
                 },
                 now=now,
             )
+        elif reason != SuppressionReason.UNSUBSCRIBED:
+            _outweigh_unsubscribing(suppression, reason=reason, source=source, actor=actor, now=now)
         return suppression
 
 
@@ -84,6 +89,20 @@ def lift_unsubscribed(
         for pk in found:
             _lift(pk, note="fresh consent of the person", actor=actor, now=now)
     return len(found)
+
+
+def _outweigh_unsubscribing(suppression: Suppression, *, reason: str, source: str, actor: str, now: datetime) -> None:
+    mild = Suppression.objects.filter(pk=suppression.pk, reason=SuppressionReason.UNSUBSCRIBED, lifted_at__isnull=True)
+    if mild.update(reason=reason, source=source):
+        audit.append(
+            action="suppression.reason_changed",
+            actor=actor,
+            object_type="suppression",
+            object_id=suppression.pk,
+            details={"from": SuppressionReason.UNSUBSCRIBED.value, "to": reason},
+            now=now,
+        )
+        suppression.refresh_from_db()
 
 
 def _lift(suppression_id: int, *, note: str, actor: str, now: datetime) -> None:

@@ -70,6 +70,7 @@ TAMPERING = {
     ),
     "checkpoint root": "UPDATE compliance_checkpoint SET root_hash = sha256('x') WHERE tree_size = 3",
     "checkpoint text": "UPDATE compliance_checkpoint SET note = replace(note, E'\\n3\\n', E'\\n2\\n')",
+    "checkpoint peaks": "UPDATE compliance_checkpoint SET peaks = sha256('x') || sha256('y') WHERE tree_size = 6",
     "checkpoint removed": "DELETE FROM compliance_checkpoint WHERE tree_size = 3",
     "insert": (
         "INSERT INTO compliance_sealedleaf (index, leaf_id) "

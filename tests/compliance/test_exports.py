@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from compliance.models import AuditLeaf, ConsentRecord
-from compliance.services import consent, exports
+from compliance.services import audit, consent, exports
 from tests.factories.compliance import NoticeFactory, SubjectFactory
 
 pytestmark = pytest.mark.django_db
@@ -91,3 +91,38 @@ def test_an_export_replaces_an_export_and_nothing_else(
 def test_a_wrong_time_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(CommandError, match="--from"):
         call_command("export_consents", "--out", str(tmp_path / "x"), "--from", text)
+
+
+def test_what_is_recorded_and_published_later_does_not_change_the_export_of_an_earlier_range(
+    records: list[ConsentRecord], tmp_path: Path, now: datetime
+) -> None:
+    end = now + timedelta(days=4)
+    exports.export_consents(out=tmp_path / "a", start=None, end=end, actor="test", now=now)
+    NoticeFactory(purpose=records[0].purpose, text="New words.", published_at=end)
+    exports.export_consents(out=tmp_path / "b", start=None, end=end, actor="test", now=now)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_a_notice_that_a_record_names_is_there_though_it_was_published_later(
+    records: list[ConsentRecord], tmp_path: Path, now: datetime
+) -> None:
+    notice = NoticeFactory(purpose=records[0].purpose, text="Entered afterwards.", published_at=now + timedelta(days=9))
+    decision = consent.Decision(
+        subject_id=SubjectFactory().pk, purpose_id=notice.purpose_id, channel="email", action="given", method="import",
+        notice_id=notice.pk, source="import", occurred_at=now,
+    )  # fmt: skip
+    consent.record(decision=decision, actor="test", now=now)
+    exports.export_consents(out=tmp_path / "x", start=None, end=now + timedelta(days=4), actor="test", now=now)
+    assert "Entered afterwards." in (tmp_path / "x" / "notices.jsonl").read_text()
+
+
+def test_without_its_audit_leaf_no_export_appears(
+    records: list[ConsentRecord], tmp_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object, **_kwargs: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(audit.rfc8785, "dumps", broken)
+    with pytest.raises(OSError, match="disk full"):
+        exports.export_consents(out=tmp_path / "x", start=None, end=None, actor="test", now=now)
+    assert list(tmp_path.iterdir()) == []

@@ -49,6 +49,8 @@ def test_derived_keys_differ_by_label() -> None:
     [
         ("email", "  Some.One@Example.COM ", "some.one@example.com"),
         ("email", "li@例え.example.com", "li@xn--r8jz45g.example.com"),
+        ("email", "a@xn--strae-oqa.example.com", "a@xn--strae-oqa.example.com"),
+        ("email", "a@Ｓhop.example.com", "a@shop.example.com"),
         ("phone", "131 0000 0000", "+8613100000000"),
         ("phone", "+86-131-0000-0000", "+8613100000000"),
         ("phone", "+1 202 555 0143", "+12025550143"),
@@ -64,7 +66,8 @@ def test_addresses_have_one_written_form(kind: str, value: str, expected: str) -
     [
         ("email", ""), ("email", "someone"), ("email", "@example.com"), ("email", "a b@example.com"),
         ("email", "a@localhost"), ("email", "a..b@example.com"), ("email", "a@example.com\r\nBcc: b@example.com"),
-        ("email", "a" * 250 + "@example.com"), ("email", "a@-example.com"), ("email", "a\x00@example.com"),
+        ("email", "a" * 250 + "@example.com"), ("email", "a@-x.example.com"),
+        ("email", "a@straße.example.com"), ("email", "a\x00@example.com"),
         ("phone", "hello"), ("phone", "12"), ("device", "\n"),
     ],
 )  # fmt: skip
