@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 from django.db.models import Count
+from django.urls import reverse
 from django.utils import timezone
 from tqdm import tqdm
 
@@ -27,6 +29,7 @@ from segments.services import imports, rfm
 ACTOR = "demo"
 UNSUBSCRIBERS = 25
 CAMPAIGN_TIMEOUT = 150  # seconds
+WEB_TIMEOUT = 60  # seconds
 
 
 class DemoError(Exception):
@@ -81,6 +84,7 @@ class Story:
         chosen = [mail for mail in self.sink.received(str(first.uid)) if mail["to"] in wanted][:UNSUBSCRIBERS]
         if len(chosen) < UNSUBSCRIBERS:
             raise DemoError(f"only {len(chosen)} recipients to unsubscribe, expected {UNSUBSCRIBERS}")
+        _wait_until_serving(urljoin(chosen[0]["unsubscribe"], reverse("health")))
         before = ConsentRecord.objects.filter(method=ConsentMethod.ONE_CLICK).count()
         for mail in chosen:
             _post_one_click(mail["unsubscribe"])
@@ -176,6 +180,18 @@ def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
             bar.update(done - bar.n)
 
         yield progress
+
+
+def _wait_until_serving(url: str) -> None:
+    deadline = time.monotonic() + WEB_TIMEOUT
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=10):  # noqa: S310  (our own loopback address)
+                return
+        except OSError as error:  # URLError and HTTPError are of its kind
+            if time.monotonic() > deadline:
+                raise DemoError(f"the web server did not answer within {WEB_TIMEOUT} s: {error}") from error
+            time.sleep(0.1)
 
 
 def _post_one_click(url: str) -> None:

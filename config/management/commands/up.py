@@ -1,14 +1,13 @@
 """`manage.py up`: the whole of Heed in the foreground."""
 
-import secrets
 from argparse import ArgumentParser
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connections
 
+from config.administrator import ensure_administrator
 from config.services import hold_services
 from config.supervisor import Supervisor, server_processes
 
@@ -24,19 +23,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0, interactive=False)
-        if "setup_roles" in get_commands():
-            call_command("setup_roles")
-        self._ensure_administrator()
+        call_command("setup_roles")
+        password = ensure_administrator()
+        if password:
+            self.stdout.write(f"Created the administrator 'admin' with the password {password} (shown only once)")
         connections.close_all()  # the supervisor itself needs the database no more
         host, port = options["host"], options["port"]
         self.stdout.write(f"Admin: http://{host}:{port}/admin/  (Ctrl-C ends everything)")
         self.stdout.flush()
         Supervisor(server_processes(host=host, port=port), check=hold_services).run_until_signal()
-
-    def _ensure_administrator(self) -> None:
-        users = get_user_model()._default_manager
-        if users.filter(is_superuser=True).exists():
-            return
-        password = secrets.token_urlsafe(12)
-        get_user_model().objects.create_superuser("admin", "", password)
-        self.stdout.write(f"Created the administrator 'admin' with the password {password} (shown only once)")
