@@ -141,6 +141,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 1.0,
         "options": {"expires": 10},  # while no worker listens, wake-up calls do not pile up
     },
+    "segments: follow up what changed about people": {
+        "task": "segments.tasks.follow_up",
+        "schedule": 1.0,
+        "options": {"expires": 10},
+    },
     "segments: refresh dynamic segments": {"task": "segments.tasks.refresh_segments", "schedule": 60.0},
     "segments: recompute RFM": {
         "task": "segments.tasks.recompute_rfm",

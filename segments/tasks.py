@@ -5,7 +5,13 @@ from django.utils import timezone
 
 from compliance.actors import SYSTEM
 from segments.partitions import ensure_months, month_of, next_month
-from segments.services import event_store, rfm, segments
+from segments.services import event_store, followup, rfm, segments
+
+
+@shared_task
+def follow_up() -> None:
+    while followup.follow_up(now=timezone.now(), actor=SYSTEM):
+        pass
 
 
 @shared_task

@@ -6,6 +6,7 @@ from segments.models.segment import Segment, SegmentMembership, SegmentVersion
 from segments.models.source import Source
 from segments.models.stats import ProfileStats
 from segments.models.tag import ProfileTag, Tag, TagLayer
+from segments.models.touch import Touch
 
 __all__ = [
     "Event",
@@ -25,4 +26,5 @@ __all__ = [
     "Source",
     "Tag",
     "TagLayer",
+    "Touch",
 ]

@@ -10,6 +10,8 @@ from django.db.models import BooleanField, Func, Q, Value
 from django.db.models.expressions import Combinable
 from django.utils.translation import gettext as _
 
+from segments import causes
+
 if TYPE_CHECKING:
     from segments.rules.compilation import Compilation
 
@@ -29,6 +31,8 @@ class Dependencies:
     events: frozenset[str] = frozenset()
     attributes: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
+    """Further `segments.causes`: RFM, consents, deliveries, other segments."""
     clock: bool = False
 
     def __or__(self, other: "Dependencies") -> "Dependencies":
@@ -36,8 +40,20 @@ class Dependencies:
             events=self.events | other.events,
             attributes=self.attributes | other.attributes,
             tags=self.tags | other.tags,
+            others=self.others | other.others,
             clock=self.clock or other.clock,
         )
+
+    @property
+    def causes(self) -> frozenset[str]:
+        """The words of `segments.causes` for all of it but the clock."""
+        named = {causes.event(name) for name in self.events} | {causes.tag(key) for key in self.tags}
+        return self.others | named | {causes.attribute(name) for name in self.attributes}
+
+    def concern(self, cause: str) -> bool:
+        """Whether a touch with this cause may change the answer."""
+        any_event = ANY_EVENT in self.events and cause.startswith(causes.event(""))
+        return any_event or cause == causes.IDENTITY or cause in self.causes
 
 
 class Node(ABC):

@@ -59,6 +59,9 @@ STORE = f"""
             last_order_at = GREATEST(stats.last_order_at, bought.last_at)
         FROM did LEFT JOIN bought USING (profile_id)
         WHERE stats.profile_id = did.profile_id
+    ), touched AS (
+        INSERT INTO segments_touch (profile_id, cause, touched_at)
+        SELECT DISTINCT profile_id, 'event:' || name, %(now)s::timestamptz FROM stored
     )
 """  # noqa: S608  # put together from constants only
 

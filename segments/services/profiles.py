@@ -9,10 +9,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from compliance.services import audit, subjects
-from segments import identities
+from segments import causes, identities
 from segments.identities import IdentityKey
 from segments.models import Identity, IdentityKind, Profile, ProfileStats, Source
 from segments.profile_input import InputError, ProfileInput, check
+from segments.services import touches
 
 BATCH = 5_000
 ATTEMPTS = 3
@@ -117,6 +118,7 @@ def _create(people: Sequence[_Person], now: datetime) -> None:
             _apply(profile, given, data_key)
         profiles.append(profile)
     Profile.objects.bulk_create(profiles, batch_size=BATCH)
+    touches.add(touched=[(profile.pk, causes.IDENTITY) for profile in profiles], now=now)
     ProfileStats.objects.bulk_create([ProfileStats(profile_id=profile.pk) for profile in profiles], batch_size=BATCH)
     _store_identities(people, data_keys, now)
 
@@ -124,36 +126,40 @@ def _create(people: Sequence[_Person], now: datetime) -> None:
 def _update(people: Sequence[_Person], now: datetime) -> None:
     by_id = {person.profile_id: person for person in people if person.profile_id is not None}
     data_keys = subjects.data_keys(by_id)
-    changed = []
+    changed, touched = [], []
     for profile in Profile.objects.filter(pk__in=by_id).order_by("pk").select_for_update():
-        # Not any(..): every input has to be applied.
-        if [True for given in by_id[profile.pk].inputs if _apply(profile, given, data_keys[profile.pk])]:
+        inputs = by_id[profile.pk].inputs
+        names = set().union(*[_apply(profile, given, data_keys[profile.pk]) for given in inputs])
+        if names:
             profile.updated_at = now
             changed.append(profile)
+            touched += [(profile.pk, causes.attribute(name)) for name in sorted(names)]
     # The rows are there and locked, so each conflicts and is updated; bulk_update would take ten times as long.
     Profile.objects.bulk_create(
         changed, BATCH, update_conflicts=True, unique_fields=["subject"],
         update_fields=["name_encrypted", "attributes", "updated_at", *PLAIN_COLUMNS],
     )  # fmt: skip
+    touches.add(touched=touched, now=now)
     _store_identities(people, data_keys, now)
 
 
-def _apply(profile: Profile, given: ProfileInput, data_key: bytes) -> bool:
-    """Put what the input says into the profile; whether that changed anything."""
+def _apply(profile: Profile, given: ProfileInput, data_key: bytes) -> set[str]:
+    """Put what the input says into the profile; returns the names of what changed, as rules call them."""
     changes: dict[str, Any] = {
         name: getattr(given, name)
         for name in PLAIN_COLUMNS
         if getattr(given, name) is not None and getattr(given, name) != getattr(profile, name)
     }
-    merged = {**profile.attributes, **given.attributes}
-    if merged != profile.attributes:
-        changes["attributes"] = merged
+    known = profile.attributes
+    new = {key for key, value in given.attributes.items() if key not in known or known[key] != value}
+    if new:
+        changes["attributes"] = {**known, **given.attributes}
     stored = profile.name_encrypted
     if given.name is not None and given.name != (identities.decrypt_name(data_key, bytes(stored)) if stored else ""):
         changes["name_encrypted"] = identities.encrypt_name(data_key, given.name)
     for name, value in changes.items():
         setattr(profile, name, value)
-    return bool(changes)
+    return (changes.keys() - {"attributes"}) | {f"attributes.{key}" for key in new}
 
 
 def _store_identities(people: Sequence[_Person], data_keys: Mapping[int, bytes], now: datetime) -> None:

@@ -3,32 +3,21 @@
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import rfc8785
 from django.contrib.auth.models import User
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.utils.translation import gettext as _
 
 from compliance.services import audit
 from segments.models import Segment, SegmentVersion, Tag
 from segments.rules import Rule, RuleError, parse
+from segments.services import memberships
+from segments.services.memberships import RefreshResult
 
 logger = logging.getLogger(__name__)
-
-LOCK_NAMESPACE = 0x53454700
-"""The first key of the advisory locks that keep two refreshes of one segment apart; the second is its id."""
-
-
-@dataclass(frozen=True)
-class RefreshResult:
-    """How many people a refresh let in and out, and how many are members now."""
-
-    entered: int
-    left: int
-    members: int
 
 
 @transaction.atomic
@@ -96,8 +85,7 @@ def refresh(*, segment: Segment, now: datetime, actor: str) -> RefreshResult:
 
     Raises `RuleError` when the definition holds a kind of condition that is not registered any more.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_NAMESPACE, segment.pk])
+    memberships.lock(segment.pk)
     return _refresh(segment.pk, now=now, actor=actor)
 
 
@@ -111,22 +99,16 @@ def refresh_all(*, now: datetime, actor: str) -> dict[str, RefreshResult]:
     for pk, key in Segment.objects.filter(is_active=True).values_list("pk", "key"):
         try:
             with transaction.atomic():
-                if _try_lock(pk):
+                if memberships.try_lock(pk):
                     results[key] = _refresh(pk, now=now, actor=actor)
         except (RuleError, DatabaseError):
             logger.exception("segment %s could not be refreshed", key)
     return results
 
 
-def _try_lock(segment_id: int) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LOCK_NAMESPACE, segment_id])
-        return bool(cursor.fetchone()[0])
-
-
 def _refresh(segment_id: int, *, now: datetime, actor: str) -> RefreshResult:
     segment = Segment.objects.get(pk=segment_id)
-    result = _exchange_members(segment_id, parse(segment.definition), now)
+    result = memberships.exchange(segment_id=segment_id, rule=parse(segment.definition), now=now)
     Segment.objects.filter(pk=segment_id).update(member_count=result.members, refreshed_at=now)
     if result.entered or result.left:
         details = {
@@ -137,44 +119,6 @@ def _refresh(segment_id: int, *, now: datetime, actor: str) -> RefreshResult:
         }
         _leaf(segment, "segment.members_changed", details, actor=actor, now=now)
     return result
-
-
-def _exchange_members(segment_id: int, rule: Rule, now: datetime) -> RefreshResult:
-    """Write the difference between the members and the people of the rule; as many statements for a million.
-
-    The people go through a temporary table: making it may use parallel workers, which no INSERT .. SELECT
-    does, and once analysed it keeps the planner from treating a million rows as the few it guessed.
-    """
-    sql, params = rule.queryset(now).query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS pg_temp.segment_wanted")
-        cursor.execute(f"CREATE TEMPORARY TABLE segment_wanted (profile_id) AS {sql}", params)
-        members = cursor.rowcount
-        cursor.execute("ANALYZE pg_temp.segment_wanted")
-        cursor.execute(
-            """
-            DELETE FROM segments_segmentmembership m
-            WHERE m.segment_id = %s
-              AND NOT EXISTS (SELECT FROM pg_temp.segment_wanted w WHERE w.profile_id = m.profile_id)
-            """,
-            [segment_id],
-        )
-        left = cursor.rowcount
-        cursor.execute(
-            """
-            INSERT INTO segments_segmentmembership (segment_id, profile_id, entered_at)
-            SELECT %s, w.profile_id, %s FROM pg_temp.segment_wanted w
-            WHERE NOT EXISTS (
-                SELECT FROM segments_segmentmembership m
-                WHERE m.segment_id = %s AND m.profile_id = w.profile_id
-            )
-            ORDER BY w.profile_id
-            """,
-            [segment_id, now, segment_id],
-        )
-        entered = cursor.rowcount
-        cursor.execute("DROP TABLE pg_temp.segment_wanted")
-    return RefreshResult(entered=entered, left=left, members=members)
 
 
 def _checked(definition: Mapping[str, Any]) -> Rule:

@@ -27,6 +27,7 @@ ABOUT = {
     },
     "segments.ProfileTag": {"profile", "tag", "weight", "confidence", "assigned_at", "expires_at"},
     "segments.SegmentMembership": {"segment", "profile", "entered_at"},
+    "segments.Touch": {"profile", "cause", "touched_at"},
     "campaigns.Delivery": {"profile", "state", "reason", "sent_at", "error"},
 }  # fmt: skip
 NONE = {
@@ -69,6 +70,7 @@ NONE = {
     "segments.SegmentMembership": {"id"},
     "segments.SegmentVersion": {"id", "segment", "version", "definition", "created_at", "created_by"},
     "segments.Source": {"id", "key", "name", "created_at"},
+    "segments.Touch": {"id"},
     "segments.Tag": {"id", "key", "name", "layer", "parent", "description"},
     "campaigns.Batch": {
         "id", "run", "step", "first_profile", "last_profile", "due_at", "state", "lease_until", "claimed_by",

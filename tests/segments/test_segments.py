@@ -13,7 +13,7 @@ from compliance.models import AuditLeaf
 from segments.models import Profile, Segment, SegmentMembership, SegmentVersion
 from segments.rules import RuleError
 from segments.selectors import segments as selectors
-from segments.services import segments
+from segments.services import memberships, segments
 from tests.segments.rules.world import Carried, Happening, Person, store
 
 pytestmark = pytest.mark.django_db
@@ -160,7 +160,7 @@ def test_all_active_segments_are_refreshed_whatever_becomes_of_one(now: datetime
 def test_a_segment_being_refreshed_is_passed_over(now: datetime) -> None:
     segment = create(now)
     with psycopg.connect(**_address()) as other:
-        other.execute("SELECT pg_advisory_xact_lock(%s, %s)", [segments.LOCK_NAMESPACE, segment.pk])
+        other.execute("SELECT pg_advisory_xact_lock(%s, %s)", [memberships.LOCK_NAMESPACE, segment.pk])
         assert segments.refresh_all(now=now, actor="system") == {}
     assert set(segments.refresh_all(now=now, actor="system")) == {"here"}
 

@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from segments import causes
 from segments.rules.compilation import Compilation
 from segments.rules.conditions.event import ORDER_EVENT
 from segments.rules.errors import RuleError, below
@@ -72,6 +73,7 @@ class StatisticCondition(Node):
     def depends_on(self) -> Dependencies:
         return Dependencies(
             events=frozenset({self._statistic.events}),
+            others=frozenset({causes.RFM}) if self.kind == "rfm" else frozenset(),
             clock=self._statistic.clock or self.comparison.uses_clock,
         )
 

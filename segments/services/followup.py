@@ -1,0 +1,26 @@
+"""What follows from a change about a person, within seconds: first their tags, then the segments they are in."""
+
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from segments.services import memberships, touches
+
+LOCK = 0x48454544_03
+LIMIT = 5_000
+
+
+def follow_up(*, now: datetime, actor: str, limit: int = LIMIT) -> int:
+    """Work off up to `limit` touches in one transaction; returns how many people and causes they were.
+
+    Only one process does so at a time, which keeps an older answer from overwriting a newer one; another that comes
+    meanwhile returns 0 at once.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+        touched = touches.claim(limit=limit)
+        if touched:
+            memberships.recheck(touched=touched, now=now, actor=actor)
+        return sum(len(people) for people in touched.values())
