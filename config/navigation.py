@@ -23,6 +23,7 @@ GROUPS: list[tuple[Any, list[Item]]] = [
     (
         _("People"),
         [
+            (_("Customer base"), "segments.profilestats", "monitoring"),
             (_("Profiles"), "segments.profile", "person"),
             (_("Segments"), "segments.segment", "groups"),
             (_("Segment members"), "segments.segmentmembership", "group_add"),

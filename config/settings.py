@@ -250,4 +250,6 @@ LOGGING = {
         "console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["mask_tokens"]},
     },
     "root": {"handlers": ["console"], "level": ENV.log_level},
+    # A line or more for each task and each mail: beat alone would write two a second.
+    "loggers": {name: {"level": "WARNING"} for name in ("celery.app.trace", "celery.worker.strategy", "mail.log")},
 }

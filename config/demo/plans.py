@@ -23,11 +23,11 @@ SEGMENTS: dict[str, tuple[str, dict[str, Any]]] = {
         {"all": [{"rfm": "frequency", "op": "gte", "value": 4}, {"rfm": "recency", "op": "gte", "value": 3}]},
     ),
     "big-spenders": (
-        "Spent 300 or more in the last 90 days",
+        "Spent 300 or more in 90 days",
         {"event": "purchase", "measure": "sum", "op": "gte", "value": 300, "window": {"days": 90}},
     ),
     "slipping-away": (
-        "Bought often, but not in the last four weeks",
+        "Slipping away",
         {
             "all": [
                 {"stat": "order_count", "op": "gte", "value": 30},
@@ -40,7 +40,7 @@ SEGMENTS: dict[str, tuple[str, dict[str, Any]]] = {
         {"attribute": "attributes.kids_count", "op": "in", "value": ["1", "2", "3+"]},
     ),
     "coffee-drinkers": (
-        "Bought coffee three times in half a year",
+        "Coffee drinkers",
         {
             "event": "purchase",
             "measure": "occasions",
