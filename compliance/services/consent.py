@@ -24,7 +24,7 @@ from compliance.models import (
     Purpose,
     Subject,
 )
-from compliance.services import audit, suppression
+from compliance.services import audit, consent_rows, suppression
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 FRESH_METHODS = frozenset({ConsentMethod.FORM, ConsentMethod.DOUBLE_OPT_IN})
@@ -89,7 +89,7 @@ def record_many(*, decisions: Sequence[Decision], actor: str, now: datetime) -> 
             [_record(decision, actor, now) for decision in decisions], batch_size=BATCH
         )
         _update_states([stored.pk for stored in records])
-        audit.append_many(entries=[_entry(stored, actor) for stored in records], now=now)
+        audit.append_many(entries=_entries(records, actor), now=now)
         return records
 
 
@@ -124,7 +124,7 @@ def expire_due(*, now: datetime, actor: str, limit: int = 10_000) -> int:
             [_record(_expiry(state), actor, now) for state in states], batch_size=BATCH
         )
         _end_states([stored.pk for stored in records])
-        audit.append_many(entries=[_entry(stored, actor) for stored in records], now=now)
+        audit.append_many(entries=_entries(records, actor), now=now)
         return len(records)
 
 
@@ -229,6 +229,12 @@ def _is_current(stored: ConsentRecord) -> bool:
     return ConsentState.objects.filter(record=stored).exists()
 
 
+def _entries(records: Iterable[ConsentRecord], actor: str) -> list[audit.Entry]:
+    """One leaf for each record as it is stored now, in their order."""
+    stored = ConsentRecord.objects.select_related("subject", "purpose", "notice").in_bulk([row.pk for row in records])
+    return [_entry(stored[row.pk], actor) for row in records]
+
+
 def _entry(stored: ConsentRecord, actor: str) -> audit.Entry:
     return audit.Entry(
         action=f"consent.{stored.action}",
@@ -244,5 +250,6 @@ def _entry(stored: ConsentRecord, actor: str) -> audit.Entry:
             "source": stored.source,
             "occurred_at": stored.occurred_at.isoformat(),
             "expires_at": stored.expires_at.isoformat() if stored.expires_at else None,
+            "record_sha256": consent_rows.digest(stored),
         },
     )
