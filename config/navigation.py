@@ -40,6 +40,7 @@ GROUPS: list[tuple[Any, list[Item]]] = [
             (_("Consents"), "compliance.consentstate", "check_circle"),
             (_("Consent ledger"), "compliance.consentrecord", "history_edu"),
             (_("Suppressions"), "compliance.suppression", "block"),
+            (_("Propagation"), "compliance.propagationtask", "share"),
             (_("Notices"), "compliance.notice", "description"),
             (_("Purposes"), "compliance.purpose", "flag"),
             (_("Audit log"), "compliance.auditleaf", "receipt_long"),
@@ -51,6 +52,7 @@ GROUPS: list[tuple[Any, list[Item]]] = [
         [
             (_("Staff"), "auth.user", "badge"),
             (_("Roles"), "auth.group", "admin_panel_settings"),
+            (_("Downstream systems"), "compliance.downstreamsystem", "hub"),
             (_("API clients"), "compliance.apiclient", "key"),
             (_("Schedule"), "django_celery_beat.periodictask", "schedule"),
         ],

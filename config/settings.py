@@ -121,6 +121,8 @@ EMAIL_USE_TLS = _email.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = _email.get("EMAIL_USE_SSL", False)
 EMAIL_FILE_PATH = _email.get("EMAIL_FILE_PATH") or None
 EMAIL_TIMEOUT = 30
+DEFAULT_FROM_EMAIL = f"heed@{ENV.mail_domain}"
+ALERT_ADDRESSES = [address.strip() for address in ENV.alert_addresses.split(",") if address.strip()]
 MAIL_DOMAIN = ENV.mail_domain
 
 # --- Celery: the alarm clock
@@ -156,6 +158,15 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour="2", minute="5"),
     },
     "compliance: seal the audit log": {"task": "compliance.tasks.seal_audit_log", "schedule": 60.0},
+    "compliance: tell downstream systems": {
+        "task": "compliance.tasks.tell_downstream_systems",
+        "schedule": 10.0,
+        "options": {"expires": 60},
+    },
+    "compliance: alert to what is about to be late": {
+        "task": "compliance.tasks.escalate_propagation",
+        "schedule": crontab(minute="*/10"),
+    },
     "compliance: expire consents": {"task": "compliance.tasks.expire_consents", "schedule": crontab(minute="10")},
 }
 
@@ -187,6 +198,8 @@ OAUTH2_SCOPES = {
     "events:write": _("Record events"),
     "consents:read": _("Read consents"),
     "consents:write": _("Record and withdraw consents"),
+    "propagation:read": _("Ask what a downstream system has to act on"),
+    "propagation:write": _("Acknowledge that a downstream system has acted"),
     "segments:read": _("Read segments and their members"),
     "deliveries:read": _("Read deliveries"),
 }

@@ -1,8 +1,10 @@
 from compliance.models.api_client import ApiClient
 from compliance.models.audit import AuditLeaf, Checkpoint, SealedLeaf
 from compliance.models.consent import ConsentAction, ConsentMethod, ConsentRecord, ConsentState
+from compliance.models.downstream import DownstreamSystem
 from compliance.models.idempotency import IdempotencyRecord
 from compliance.models.notice import Notice
+from compliance.models.propagation import PropagationState, PropagationTask
 from compliance.models.purpose import Purpose
 from compliance.models.subject import Subject
 from compliance.models.suppression import Suppression, SuppressionReason
@@ -15,8 +17,11 @@ __all__ = [
     "ConsentMethod",
     "ConsentRecord",
     "ConsentState",
+    "DownstreamSystem",
     "IdempotencyRecord",
     "Notice",
+    "PropagationState",
+    "PropagationTask",
     "Purpose",
     "SealedLeaf",
     "Subject",

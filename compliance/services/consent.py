@@ -24,7 +24,7 @@ from compliance.models import (
     Purpose,
     Subject,
 )
-from compliance.services import audit, consent_rows, suppression
+from compliance.services import audit, consent_rows, propagation, suppression
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 FRESH_METHODS = frozenset({ConsentMethod.FORM, ConsentMethod.DOUBLE_OPT_IN})
@@ -90,6 +90,7 @@ def record_many(*, decisions: Sequence[Decision], actor: str, now: datetime) -> 
         )
         _update_states([stored.pk for stored in records])
         audit.append_many(entries=_entries(records, actor), now=now)
+        propagation.enqueue(records=records, now=now)
         return records
 
 
@@ -125,6 +126,7 @@ def expire_due(*, now: datetime, actor: str, limit: int = 10_000) -> int:
         )
         _end_states([stored.pk for stored in records])
         audit.append_many(entries=_entries(records, actor), now=now)
+        propagation.enqueue(records=records, now=now)
         return len(records)
 
 

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -22,6 +23,8 @@ class CustomerBaseAdmin(ReadOnlyAdmin):
     """One page about everybody, in place of a list of rows: RFM cells, lifecycle, value, segments."""
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         now = timezone.now()
         grid = customer_base.rfm_grid()
         bars = [

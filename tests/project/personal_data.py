@@ -15,6 +15,7 @@ ABOUT = {
     "compliance.ConsentRecord": {"subject", "action", "occurred_at", "expires_at", "evidence"},
     "compliance.ConsentState": {"subject", "action", "occurred_at", "expires_at", "record"},
     "compliance.IdempotencyRecord": {"body"},
+    "compliance.PropagationTask": {"record"},
     "compliance.Subject": {"uid", "wrapped_key", "erased_at"},
     "segments.Event": {"profile", "occurred_at", "name", "amount", "category", "properties"},
     "segments.Identity": {"profile"},
@@ -45,6 +46,13 @@ NONE = {
     },
     "compliance.ConsentState": {"id", "purpose", "channel"},
     "compliance.IdempotencyRecord": {"id", "client", "key", "request_sha256", "status", "created_at"},
+    "compliance.DownstreamSystem": {
+        "id", "key", "name", "url", "secret_encrypted", "client", "wants_consents", "is_active", "created_at",
+    },
+    "compliance.PropagationTask": {
+        "id", "uid", "system", "state", "created_at", "deadline_at", "due_at", "attempts", "error", "told_at",
+        "acknowledged_at", "escalated_at",
+    },
     "compliance.Notice": {"id", "purpose", "version", "language", "text", "text_sha256", "published_at"},
     "compliance.Purpose": {"id", "key", "name", "description", "is_active"},
     "compliance.SealedLeaf": {"index", "leaf"},

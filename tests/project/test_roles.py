@@ -83,15 +83,19 @@ def test_visitors_are_sent_to_the_login(model: type[Model]) -> None:
 
 ACTIONS = {
     "campaigns_campaign": ("submit", "approve", "send_back", "cancel"),
-    "compliance_auditleaf": ("verify_now",),
+    "compliance_auditleaf": ("verify_now", "evidence_kit"),
     "compliance_consentrecord": ("export",),
     "compliance_consentstate": ("withdraw",),
+    "compliance_downstreamsystem": ("renew_secret",),
+    "compliance_propagationtask": ("try_now", "acknowledge"),
     "compliance_suppression": ("lift",),
     "campaigns_delivery": ("was_sent", "was_not_sent"),
     "campaigns_messagetemplate": ("preview",),
     "segments_profile": ("personal_data",),
     "segments_segment": ("refresh_now", "show_members"),
 }
+
+LIST_ACTIONS = ("verify_now", "evidence_kit", "export")
 
 
 def _action_urls() -> Iterator[tuple[str, str]]:
@@ -110,7 +114,7 @@ def test_actions_are_refused_to_staff_without_a_role(model: str, name: str) -> N
     client = Client()
     client.force_login(UserFactory(username="nobody"))
     url = next(pattern for pattern in _patterns(model) if pattern.endswith(name))
-    path = reverse(f"admin:{url}", args=[] if name in ("verify_now", "export") else [1])
+    path = reverse(f"admin:{url}", args=[] if name in LIST_ACTIONS else [1])
     assert client.get(path).status_code == 403
     assert client.post(path, {"_form_submitted": "on"}).status_code == 403
 
