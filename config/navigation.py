@@ -17,6 +17,7 @@ GROUPS: list[tuple[Any, list[Item]]] = [
             (_("Runs"), "campaigns.run", "play_circle"),
             (_("Deliveries"), "campaigns.delivery", "outgoing_mail"),
             (_("Sending channels"), "campaigns.sendingchannel", "cell_tower"),
+            (_("Frequency caps"), "campaigns.frequencycap", "speed"),
             (_("Batches"), "campaigns.batch", "stacks"),
         ],
     ),

@@ -12,6 +12,7 @@ MANAGE = ("view", "add", "change", "delete")
 # What everybody on the staff may look at: what is said, to which groups, when. No single person's data.
 _PLANS = {
     "campaigns.campaign": VIEW,
+    "campaigns.frequencycap": VIEW,
     "campaigns.messagetemplate": VIEW,
     "campaigns.run": VIEW,
     "campaigns.sendingchannel": VIEW,
@@ -73,6 +74,7 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         **_LEDGERS,
         **_IMPORTS,
         "campaigns.campaign": ("view", "approve_campaign"),
+        "campaigns.frequencycap": MANAGE,
         "compliance.consentrecord": ("view", "add", "export_consentrecord"),
         "compliance.notice": ("view", "add"),
         "compliance.propagationtask": ("view", "change"),

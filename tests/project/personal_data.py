@@ -76,6 +76,9 @@ NONE = {
         "refreshed_at", "created_at",
     },
     "segments.SegmentMembership": {"id"},
+    "campaigns.FrequencyCap": {
+        "id", "name", "segment", "channel", "most", "periods", "unit", "clock", "action", "is_active",
+    },
     "segments.SegmentVersion": {"id", "segment", "version", "definition", "created_at", "created_by"},
     "segments.Source": {"id", "key", "name", "created_at"},
     "segments.Touch": {"id"},
