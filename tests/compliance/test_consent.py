@@ -254,6 +254,21 @@ def test_unsubscribing_twice_changes_nothing_more(make: Make, subject: Subject, 
     assert Suppression.objects.count() == 1
 
 
+def test_a_consent_from_before_the_last_unsubscribing_revives_nothing_however_late_it_arrives(
+    make: Make, subject: Subject, now: datetime
+) -> None:
+    purpose_id = make().purpose_id
+    for hours in (1, 3):
+        unsubscribe.by_address(
+            digest=DIGEST, subject_id=subject.pk, purpose_id=purpose_id, channel="email", method=ConsentMethod.LINK,
+            source="link", actor="test", now=now + timedelta(hours=hours),
+        )  # fmt: skip
+    between, later = now + timedelta(hours=2), now + timedelta(hours=4)
+    consent.record(decision=make(occurred_at=between), actor="test", now=later, digest=DIGEST)
+    assert ConsentState.objects.get(subject=subject).action == "withdrawn"
+    assert reason(subject, purpose_id, later) == "suppressed"
+
+
 def test_an_unknown_address_can_unsubscribe(notice: Notice, now: datetime) -> None:
     unsubscribe.by_address(
         digest=DIGEST, subject_id=None, purpose_id=None, channel="email", method=ConsentMethod.API, source="shop",
