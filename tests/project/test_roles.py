@@ -10,7 +10,9 @@ from django.db.models import Model
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
+from compliance.models import ApiClient, AuditLeaf
 from config import roles
+from tests.factories.api import make_client, make_token
 from tests.factories.campaigns import CampaignFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -172,3 +174,18 @@ def test_a_submitted_campaign_is_not_edited() -> None:
     )
     client = client_of("Marketing")
     assert client.post(reverse("admin:campaigns_campaign_change", args=[campaign.pk]), {"name": "x"}).status_code == 403
+
+
+@pytest.mark.parametrize("by_action", [True, False])
+def test_shutting_out_an_api_client_leaves_an_audit_leaf(*, by_action: bool) -> None:
+    shop, _secret = make_client("profiles:read")
+    make_token("profiles:read", client=shop)
+    client = client_of("Administrator")
+    if by_action:
+        chosen = {"action": "delete_selected", "_selected_action": [shop.pk], "post": "yes"}
+        client.post(reverse("admin:compliance_apiclient_changelist"), chosen)
+    else:
+        client.post(reverse("admin:compliance_apiclient_delete", args=[shop.pk]), {"post": "yes"})
+    assert not ApiClient.objects.exists()
+    leaf = AuditLeaf.objects.get(action="api_client.removed")
+    assert (leaf.actor, leaf.object_id) == ("user:administrator", shop.client_id)
