@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from compliance.actors import SYSTEM
-from compliance.services import alerts, audit, consent, propagation, webhook_sending
+from compliance.services import alerts, audit, consent, propagation, subject_requests, webhook_sending
 
 PARCELS = 200
 
@@ -32,3 +32,8 @@ def escalate_propagation() -> None:
     tasks = propagation.about_to_be_late(now=timezone.now())
     alerts.propagation_is_late(tasks)  # before they are marked: an alert that fails is tried again
     propagation.escalated(tasks=tasks, now=timezone.now())
+
+
+@shared_task
+def warn_of_requests() -> None:
+    alerts.requests_are_due(list(subject_requests.due_soon(now=timezone.now())))

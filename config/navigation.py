@@ -41,6 +41,7 @@ GROUPS: list[tuple[Any, list[Item]]] = [
             (_("Consents"), "compliance.consentstate", "check_circle"),
             (_("Consent ledger"), "compliance.consentrecord", "history_edu"),
             (_("Suppressions"), "compliance.suppression", "block"),
+            (_("Requests of people"), "compliance.subjectrequest", "contact_mail"),
             (_("Propagation"), "compliance.propagationtask", "share"),
             (_("Notices"), "compliance.notice", "description"),
             (_("Purposes"), "compliance.purpose", "flag"),

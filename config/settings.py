@@ -171,6 +171,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "compliance.tasks.escalate_propagation",
         "schedule": crontab(minute="*/10"),
     },
+    "compliance: warn of requests about to be late": {
+        "task": "compliance.tasks.warn_of_requests",
+        "schedule": crontab(hour="8", minute="0"),
+    },
     "compliance: expire consents": {"task": "compliance.tasks.expire_consents", "schedule": crontab(minute="10")},
 }
 
@@ -204,6 +208,8 @@ OAUTH2_SCOPES = {
     "consents:write": _("Record and withdraw consents"),
     "propagation:read": _("Ask what a downstream system has to act on"),
     "propagation:write": _("Acknowledge that a downstream system has acted"),
+    "requests:read": _("Read the state of people's requests"),
+    "requests:write": _("Hand in requests of people"),
     "segments:read": _("Read segments and their members"),
     "deliveries:read": _("Read deliveries"),
 }

@@ -7,6 +7,7 @@ from compliance.models.notice import Notice
 from compliance.models.propagation import PropagationState, PropagationTask
 from compliance.models.purpose import Purpose
 from compliance.models.subject import Subject
+from compliance.models.subject_request import RequestKind, RequestState, SubjectRequest
 from compliance.models.suppression import Suppression, SuppressionReason
 
 __all__ = [
@@ -23,8 +24,11 @@ __all__ = [
     "PropagationState",
     "PropagationTask",
     "Purpose",
+    "RequestKind",
+    "RequestState",
     "SealedLeaf",
     "Subject",
+    "SubjectRequest",
     "Suppression",
     "SuppressionReason",
 ]

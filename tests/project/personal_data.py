@@ -16,6 +16,7 @@ ABOUT = {
     "compliance.ConsentState": {"subject", "action", "occurred_at", "expires_at", "record"},
     "compliance.IdempotencyRecord": {"body"},
     "compliance.PropagationTask": {"record"},
+    "compliance.SubjectRequest": {"subject", "kind", "received_at", "answer"},
     "compliance.Subject": {"uid", "wrapped_key", "erased_at"},
     "segments.Event": {"profile", "occurred_at", "name", "amount", "category", "properties"},
     "segments.Identity": {"profile"},
@@ -52,6 +53,10 @@ NONE = {
     "compliance.PropagationTask": {
         "id", "uid", "system", "state", "created_at", "deadline_at", "due_at", "attempts", "error", "told_at",
         "acknowledged_at", "escalated_at",
+    },
+    "compliance.SubjectRequest": {
+        "id", "uid", "state", "source", "due_at", "identity_checked_at", "identity_checked_by", "closed_at",
+        "closed_by",
     },
     "compliance.Notice": {"id", "purpose", "version", "language", "text", "text_sha256", "published_at"},
     "compliance.Purpose": {"id", "key", "name", "description", "is_active"},

@@ -90,6 +90,7 @@ ACTIONS = {
     "compliance_consentstate": ("withdraw",),
     "compliance_downstreamsystem": ("renew_secret",),
     "compliance_propagationtask": ("try_now", "acknowledge"),
+    "compliance_subjectrequest": ("confirm_identity", "package", "fulfil", "erase", "refuse"),
     "compliance_suppression": ("lift",),
     "campaigns_delivery": ("was_sent", "was_not_sent"),
     "campaigns_messagetemplate": ("preview",),
