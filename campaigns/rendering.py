@@ -26,6 +26,7 @@ PROFILE_FIELDS = (
     "name", "gender", "birth_date", "language", "country", "region", "city", "timezone", "attributes",
 )  # fmt: skip
 MAX_SOURCE = 200_000  # characters a part
+MAX_UNCLOSED = 100
 MAX_SECONDS = 0.5
 MAX_MULTIPLIED = 50_000_000  # characters that `replace` and `join` could write
 REMOVED_TAGS = ("include", "render")  # there is nothing to include
@@ -220,6 +221,8 @@ def _check_ranges(field: str, part: BoundTemplate) -> None:
 def _parse(field: str, environment: Environment, source: str) -> BoundTemplate:
     if len(source) > MAX_SOURCE:
         raise TemplateError(field, _("is longer than %(limit)s characters") % {"limit": MAX_SOURCE})
+    if source.rpartition("}}")[2].count("{{") > MAX_UNCLOSED:  # python-liquid would look for each one's end anew
+        raise TemplateError(field, _("is nested too deeply"))
     try:
         return environment.from_string(source)
     except LiquidError as error:

@@ -97,7 +97,7 @@ def test_a_range_is_for_loops_only(source: str) -> None:
     rendering.validate(subject="s", text=TEXT + "{% for i in (1..3) %}{{ i }}{% endfor %}", html="")
 
 
-@pytest.mark.parametrize("opening", ["<a ", "<!--", "<style", "<title", "{%", "<a x='", '<a href "'])
+@pytest.mark.parametrize("opening", ["<a ", "<!--", "<style", "<title", "{{", "{%", "<a x='", '<a href "'])
 def test_what_is_opened_ever_again_and_never_closed_takes_no_time(opening: str) -> None:
     started = time.monotonic()
     with suppress(TemplateError):
