@@ -190,3 +190,20 @@ def test_shutting_out_an_api_client_leaves_an_audit_leaf(*, by_action: bool) -> 
     assert not ApiClient.objects.exists()
     leaf = AuditLeaf.objects.get(action="api_client.removed")
     assert (leaf.actor, leaf.object_id) == ("user:administrator", shop.client_id)
+
+
+def test_who_gives_a_role_a_password_or_a_way_out_leaves_an_audit_leaf() -> None:
+    client = client_of("Administrator")
+    anna, officer = UserFactory(username="anna"), Group.objects.get(name="Compliance officer")
+    form = {
+        "username": "anna", "is_active": "on", "is_staff": "on", "groups": [officer.pk],
+        "date_joined_0": "2026-01-01", "date_joined_1": "00:00:00",
+    }  # fmt: skip
+    client.post(reverse("admin:auth_user_change", args=[anna.pk]), form)
+    words = {"password1": "correct horse battery", "password2": "correct horse battery", "usable_password": "true"}
+    client.post(reverse("admin:auth_user_password_change", args=[anna.pk]), words)
+    client.post(reverse("admin:auth_user_delete", args=[anna.pk]), {"post": "yes"})
+    leaves = AuditLeaf.objects.filter(object_type="user", object_id=str(anna.pk)).order_by("pk")
+    assert [leaf.action for leaf in leaves] == ["user.changed", "user.changed", "user.removed"]
+    assert {leaf.actor for leaf in leaves} == {"user:administrator"}
+    assert b"Compliance officer" in bytes(leaves[0].data)
