@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-from django.contrib.postgres.fields import ArrayField
 from django.db.models import Aggregate, BigIntegerField, BooleanField, F, Func, Q, QuerySet, Value
 
 from segments.models import Profile
@@ -17,9 +16,9 @@ PeopleIds = Collection[int] | QuerySet[Any, int]
 
 
 class AnyOf(Func):
-    """`x = ANY(array)`: one parameter however many ids, and an index condition still."""
+    """`x = ANY(array)`: one parameter however many ids, written once, and an index condition still."""
 
-    template = "%(expressions)s)"
+    template = "%(expressions)s::bigint[])"
     arg_joiner = " = ANY("
     output_field = BooleanField()
 
@@ -43,7 +42,7 @@ class Compilation:
 
     def __init__(self, *, now: datetime, only: PeopleIds | None = None) -> None:
         self.now = now
-        self._only = only
+        self._only = only if only is None or isinstance(only, QuerySet) else f"{{{','.join(map(str, only))}}}"
         self._joined: dict[Hashable, _Rows] = {}
 
     def joined(self, key: Hashable, rows: QuerySet[Any, Any], *, person: str = "profile_id") -> Column:
@@ -98,5 +97,4 @@ class Compilation:
             return rows
         if isinstance(self._only, QuerySet):
             return rows.filter(**{f"{person}__in": self._only})
-        ids = Value(list(self._only), output_field=ArrayField(BigIntegerField()))
-        return rows.filter(Q(AnyOf(F(person), ids)))
+        return rows.filter(Q(AnyOf(F(person), Value(self._only))))
