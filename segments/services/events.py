@@ -8,9 +8,10 @@ from uuid import UUID
 from segments import identities
 from segments.event_input import EventInput, check, dedup_key
 from segments.event_line import line, utc
-from segments.models import Identity, Profile, Source
+from segments.models import Profile, Source
 from segments.partitions import month_of
 from segments.profile_input import IDENTIFIERS, InputError
+from segments.selectors.identities import owners as owners_of
 from segments.services import event_store
 
 Named = tuple[str, str]  # an identifier's field and its value, such as ("email", "li@example.com")
@@ -57,9 +58,7 @@ def ingest(*, source: Source, events: Sequence[EventInput], actor: str, now: dat
 def find_people(*, source: Source, named: Iterable[Named]) -> dict[Named, int | InputError]:
     """The people with these identifiers by one look-up, or why there is none (`UnknownPersonError`: nobody yet)."""
     keys = {name: _key(name, source) for name in named}
-    wanted = [key.digest for key in keys.values() if isinstance(key, identities.IdentityKey)]
-    rows = Identity.objects.filter(digest__in=wanted).values_list("kind", "digest", "profile_id")
-    owners = {identities.IdentityKey(kind, bytes(digest)): profile_id for kind, digest, profile_id in rows}
+    owners = owners_of([key for key in keys.values() if isinstance(key, identities.IdentityKey)])
     return {
         name: key if isinstance(key, InputError) else owners.get(key) or UnknownPersonError(name[0])
         for name, key in keys.items()
