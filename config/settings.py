@@ -147,6 +147,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10},
     },
     "segments: refresh dynamic segments": {"task": "segments.tasks.refresh_segments", "schedule": 60.0},
+    "segments: compute tags that are due": {
+        "task": "segments.tasks.compute_tags",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "segments: count who carries tags": {"task": "segments.tasks.recount_tags", "schedule": 600.0},
     "segments: recompute RFM": {
         "task": "segments.tasks.recompute_rfm",
         "schedule": crontab(hour="3", minute="15"),
