@@ -194,6 +194,8 @@ OAUTH2_SCOPES = {
     "consents:read": _("Read consents"),
     "consents:write": _("Record and withdraw consents"),
     "segments:read": _("Read segments and their members"),
+    "tags:read": _("Read the definitions of tags"),
+    "tags:write": _("Give tags to people and remove them"),
     "deliveries:read": _("Read deliveries"),
 }
 OAUTH2_PROVIDER_APPLICATION_MODEL = "compliance.ApiClient"

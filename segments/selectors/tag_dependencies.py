@@ -15,11 +15,16 @@ def of_unit(unit: Tag) -> Dependencies:
         return Dependencies(clock=True)
     found = Dependencies()
     for rule in _rules(unit):
-        try:
-            found |= parse(_neutral(rule)).depends_on()
-        except RuleError:
-            continue
+        found |= dependencies_of(rule)
     return found
+
+
+def dependencies_of(definition: object) -> Dependencies:
+    """What a rule tree, parameters still in it, depends on; nothing when it cannot be read."""
+    try:
+        return parse(_neutral(definition)).depends_on()
+    except RuleError:
+        return Dependencies()
 
 
 def keys_of(unit: Tag) -> set[str]:
@@ -57,6 +62,13 @@ def is_watched(unit: Tag) -> bool:
     return any(keys & _tags_of(rule) for rule in rules)
 
 
+def is_cause_watched(cause: str) -> bool:
+    """Whether an active segment, or a definition that follows at once, depends on this cause."""
+    followers = Tag.objects.units().filter(is_active=True, rhythm="at_once")
+    rules = (*_definitions_of_segments(), *(rule for follower in followers for rule in _rules(follower)))
+    return any(dependencies_of(rule).concern(cause) for rule in rules)
+
+
 def circle(start: str, edges: Mapping[str, Iterable[str]]) -> list[str]:
     """The way from `start` back to itself along `edges`, both ends named; empty when there is none."""
 
@@ -86,11 +98,8 @@ def graph() -> dict[str, set[str]]:
 
 def named_in(definition: object) -> set[str]:
     """The tags and segments that a rule tree names, as causes."""
-    try:
-        found = parse(_neutral(definition)).depends_on()
-    except RuleError:
-        return set()
-    return {cause for cause in found.causes if cause.startswith((causes.tag(""), causes.segment("")))}
+    named = dependencies_of(definition).causes
+    return {cause for cause in named if cause.startswith((causes.tag(""), causes.segment("")))}
 
 
 def _rules(unit: Tag) -> Iterator[object]:

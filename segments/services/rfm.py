@@ -11,8 +11,9 @@ from django.db import connection, transaction
 
 from compliance.services import audit
 from segments import causes
+from segments.selectors import tag_dependencies
 
-# A person whose cell changed is touched, so that tags and segments that ask for it follow.
+# A person whose cell changed is touched if a tag or segment asks for it, so that it follows.
 RECOMPUTE = """
     WITH ranked AS (
         SELECT profile_id,
@@ -30,7 +31,7 @@ RECOMPUTE = """
         RETURNING stats.profile_id
     ), touched AS (
         INSERT INTO segments_touch (profile_id, cause, touched_at)
-        SELECT profile_id, %(cause)s, %(now)s FROM changed
+        SELECT profile_id, %(cause)s, %(now)s FROM changed WHERE %(is_watched)s
     )
     SELECT count(*) FROM changed
 """
@@ -40,7 +41,8 @@ def recompute(*, now: datetime, actor: str) -> int:
     """Rank all buyers anew in one statement. Returns how many people changed their cell."""
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(RECOMPUTE, {"now": now, "cause": causes.RFM})
+            is_watched = tag_dependencies.is_cause_watched(causes.RFM)
+            cursor.execute(RECOMPUTE, {"now": now, "cause": causes.RFM, "is_watched": is_watched})
             changed: int = cursor.fetchone()[0]
         if changed:
             audit.append(

@@ -45,7 +45,7 @@ def assign(*, tag: Tag, given: Given, actor: str, now: datetime) -> ProfileTag:
 
     Raises `ValidationError` by field.
     """
-    _check(tag, given, now)
+    check(tag, given, now)
     TagExclusion.objects.filter(profile=given.profile_id, tag__in=[tag.pk, tag.parent_id]).delete()
     _give(tag, [given], source=actor, now=now)
     _leaf("tag.assigned", given.profile_id, tag, actor=actor, now=now)
@@ -60,10 +60,9 @@ def assign_many(*, tag: Tag, people: Sequence[Given], source: str, actor: str, n
     Of several entries for one person the last counts. Raises `ValidationError` by field for a tag that is computed, and
     for the first entry with figures out of range.
     """
-    if tag.kind not in (TagKind.IMPORT, TagKind.MODEL, TagKind.MANUAL):
-        raise ValidationError({"tag": _("This tag is computed: it cannot be imported.")})
+    check_importable(tag)
     for given in people:
-        _check(tag, given, now)
+        check(tag, given, now)
     wanted = {given.profile_id: given for given in people}
     excluded = set(
         TagExclusion.objects.filter(profile__in=wanted, tag__in=[tag.pk, tag.parent_id]).values_list(
@@ -141,7 +140,14 @@ def _give(tag: Tag, people: Sequence[Given], *, source: str, now: datetime) -> N
     touches.add(touched=touched + [(profile_id, causes.tag(tag.key)) for profile_id in ids], now=now)
 
 
-def _check(tag: Tag, given: Given, now: datetime) -> None:
+def check_importable(tag: Tag) -> None:
+    """Raises `ValidationError` for a tag that is computed."""
+    if tag.kind not in (TagKind.IMPORT, TagKind.MODEL, TagKind.MANUAL):
+        raise ValidationError({"tag": _("This tag is computed: it cannot be imported.")})
+
+
+def check(tag: Tag, given: Given, now: datetime) -> None:
+    """Raises `ValidationError`, by field, for figures out of range and for a tag that nobody carries."""
     if not can_be_carried(tag):
         raise ValidationError({"tag": _("This tag groups others: give one of those.")})
     if given.weight is not None and not 0 <= given.weight <= MAX_WEIGHT:
