@@ -1,3 +1,3 @@
-from segments.admin import event, import_job, profile, segment, tag
+from segments.admin import event, import_job, profile, segment, source, tag, tag_boost, tag_exclusion
 
-__all__ = ["event", "import_job", "profile", "segment", "tag"]
+__all__ = ["event", "import_job", "profile", "segment", "source", "tag", "tag_boost", "tag_exclusion"]

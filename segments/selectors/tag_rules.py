@@ -1,5 +1,6 @@
 """The rules of tags: parameters filled in, in the order in which an exclusive group asks them."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -24,16 +25,24 @@ class RuleTag:
     rule: Rule
 
 
-def parameters_of(tag: Tag) -> dict[str, Decimal]:
+Instead = Mapping[int, Mapping[str, Decimal]]
+"""Parameters by the id of their tag that are tried in place of those stored."""
+
+
+def parameters_of(tag: Tag, instead: Instead | None = None) -> dict[str, Decimal]:
     """The figures that a rule of this tag may name: its own, then those of the tags above it."""
-    above: list[int] = []
+    above: list[int | None] = []
     walked: Tag | None = tag
     while walked is not None:
         above.append(walked.pk)
         walked = walked.parent
-    rows = TagParameter.objects.filter(tag__in=above)
-    nearest_last = sorted(rows, key=lambda row: -above.index(row.tag_id))
-    return {row.name: row.value for row in nearest_last}
+    stored: dict[int | None, dict[str, Decimal]] = defaultdict(dict)
+    for row in TagParameter.objects.filter(tag__in=[pk for pk in above if pk is not None]):
+        stored[row.tag_id][row.name] = row.value
+    found: dict[str, Decimal] = {}
+    for pk in reversed(above):
+        found |= stored[pk] if instead is None or pk is None or pk not in instead else instead[pk]
+    return found
 
 
 def filled(definition: object, parameters: Mapping[str, Decimal], path: str = "") -> Any:
@@ -51,9 +60,9 @@ def filled(definition: object, parameters: Mapping[str, Decimal], path: str = ""
     return definition
 
 
-def rule_of(tag: Tag) -> Rule:
+def rule_of(tag: Tag, instead: Instead | None = None) -> Rule:
     """The rule of a tag of kind rule. Raises `RuleError`."""
-    return parse(filled(tag.rule, parameters_of(tag)))
+    return parse(filled(tag.rule, parameters_of(tag, instead)))
 
 
 def rules_of(unit: Tag) -> list[RuleTag]:

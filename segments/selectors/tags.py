@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from segments.models import Profile, ProfileTag, Tag
+
+RECENTLY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,40 @@ def shares(tags: Collection[Tag]) -> dict[int, float]:
     """The share of all people that carries each of these tags, from 0 to 1, by the figures last counted."""
     everybody = Profile.objects.count()
     return {tag.pk: min(tag.people / everybody, 1.0) if everybody else 0.0 for tag in tags}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the computing of definitions is."""
+
+    done: int
+    total: int
+
+    @property
+    def share(self) -> int:
+        """In per cent."""
+        return 100 * self.done // self.total
+
+
+def progress(now: datetime) -> Progress | None:
+    """Of the definitions that are due or were computed in the last minutes, how many are done; None: nothing is due."""
+    units = Tag.objects.units().filter(is_active=True)
+    waiting = units.filter(due_at__lte=now).count()
+    if not waiting:
+        return None
+    computed = units.filter(Q(due_at__gt=now) | Q(due_at__isnull=True), computed_at__gt=now - RECENTLY).count()
+    return Progress(computed, computed + waiting)
+
+
+def state(tag: Tag, now: datetime) -> str:
+    """`waiting`, `running`, `failed` or `computed`; empty for a definition that is not computed by itself."""
+    if tag.started_at is not None and tag.due_at is not None and tag.due_at <= now:
+        return "running"
+    if tag.due_at is not None and tag.due_at <= now:
+        return "waiting"
+    if tag.error:
+        return "failed"
+    return "computed" if tag.computed_at is not None else ""
 
 
 def _advice(tag_id: int, weight: float, tags: Mapping[int, Tag]) -> Advice:

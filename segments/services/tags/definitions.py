@@ -9,7 +9,7 @@ from typing import Any
 import rfc8785
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from compliance.services import audit
@@ -73,13 +73,32 @@ def change(*, tag: Tag, fields: Mapping[str, Any], actor: str, now: datetime) ->
     return locked
 
 
+def check(*, tag: Tag | None, fields: Mapping[str, Any]) -> None:
+    """What `create` (without `tag`) or `change` would refuse, without doing it. Raises `ValidationError` by field."""
+    tried = Tag() if tag is None else Tag.objects.get(pk=tag.pk)
+    for name, value in fields.items():
+        setattr(tried, name, value)
+    _settle(tried)
+    tried.full_clean(exclude=["path"])
+    _check_rule(tried)
+
+
+def check_parameters(*, tag: Tag, parameters: Mapping[str, Decimal]) -> None:
+    """Whether every rule of the tag and below it can be read with these as the tag's parameters. Raises
+    `ValidationError` that names the rule."""
+    for each in _rules_below(tag):
+        try:
+            tag_rules.rule_of(each, instead={tag.pk: parameters})
+        except RuleError as error:
+            raise ValidationError(f"{each.key}: {error}") from error
+
+
 @transaction.atomic
 def details_changed(*, tag: Tag, actor: str, now: datetime) -> None:
     """To be called after parameters or gains of the tag were changed: checks the rules that use them, and lets what is
     computed from them be due at once. Raises `ValidationError`.
     """
-    below = Tag.objects.filter(Q(pk=tag.pk) | Q(path__startswith=f"{tag.path} "), kind=TagKind.RULE)
-    for each in below.select_related("parent__parent"):
+    for each in _rules_below(tag):
         _check_rule(each)
         _make_due(each, now)
     _after_change(tag, "tag.details_changed", actor=actor, now=now)
@@ -132,6 +151,11 @@ def _check_kind(tag: Tag) -> None:
         raise ValidationError({"rule": _("Only a tag of the kind “rule tree” has one.")})
 
 
+def _rules_below(tag: Tag) -> QuerySet[Tag]:
+    below = Tag.objects.filter(Q(pk=tag.pk) | Q(path__startswith=f"{tag.path} "), kind=TagKind.RULE)
+    return below.select_related("parent__parent")
+
+
 def _ancestors(tag: Tag) -> list[Tag]:
     """The tags above, nearest first. Raises `ValidationError` that names the circle when there is one."""
     above: list[Tag] = []
@@ -160,7 +184,8 @@ def _check_rule(tag: Tag) -> None:
     if beside:
         problem = _("A tag of an exclusive group cannot ask for another of that group: %(tags)s")
         raise ValidationError({"rule": problem % {"tags": ", ".join(beside)}})
-    way = tag_dependencies.circle(causes.tag(tag.key), tag_dependencies.graph())
+    edges = {**tag_dependencies.graph(), causes.tag(tag.key): tag_dependencies.named_in(tag.rule)}
+    way = tag_dependencies.circle(causes.tag(tag.key), edges)
     if way:
         raise ValidationError({"rule": _("The rules go in a circle: %(way)s") % {"way": " → ".join(way)}})
 
