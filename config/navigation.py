@@ -29,6 +29,8 @@ GROUPS: list[tuple[Any, list[Item]]] = [
             (_("Segments"), "segments.segment", "groups"),
             (_("Segment members"), "segments.segmentmembership", "group_add"),
             (_("Tags"), "segments.tag", "sell"),
+            (_("Boosts"), "segments.tagboost", "trending_up"),
+            (_("Removed tags"), "segments.tagexclusion", "label_off"),
             (_("Events"), "segments.event", "bolt"),
             (_("Imports"), "segments.importjob", "upload_file"),
             (_("Rejected rows"), "segments.rejectedrow", "rule"),

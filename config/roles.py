@@ -22,6 +22,9 @@ _PLANS = {
     "segments.segmentversion": VIEW,
     "segments.source": VIEW,
     "segments.tag": VIEW,
+    "segments.tagboost": VIEW,
+    "segments.taggain": VIEW,
+    "segments.tagparameter": VIEW,
 }
 # Data about people, names and addresses masked.
 _PEOPLE = {
@@ -32,6 +35,7 @@ _PEOPLE = {
     "segments.profilestats": VIEW,
     "segments.profiletag": VIEW,
     "segments.segmentmembership": VIEW,
+    "segments.tagexclusion": VIEW,
 }
 _LEDGERS = {
     "compliance.auditleaf": VIEW,
@@ -57,6 +61,9 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "campaigns.messagetemplate": MANAGE,
         "segments.segment": MANAGE,
         "segments.tag": WRITE,
+        "segments.tagboost": WRITE,
+        "segments.taggain": MANAGE,
+        "segments.tagparameter": MANAGE,
         "segments.profiletag": MANAGE,
     },
     "Analyst": {**_PLANS, **_PEOPLE, **_IMPORTS, "segments.segment": WRITE},

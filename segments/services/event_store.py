@@ -34,7 +34,7 @@ STORE = f"""
         INSERT INTO segments_event ({COLUMNS}, source_id, received_at)
         SELECT {COLUMNS}, %(source)s, %(now)s FROM incoming_event ORDER BY profile_id, occurred_at, dedup
         ON CONFLICT (profile_id, occurred_at, dedup) DO NOTHING
-        RETURNING profile_id, occurred_at, dedup, name, amount
+        RETURNING profile_id, occurred_at, dedup, name, amount, category
     ), did AS (
         SELECT profile_id, count(*) AS events, min(occurred_at) AS first_at, max(occurred_at) AS last_at,
                array_agg(DISTINCT occurred_at) FILTER (WHERE name = 'purchase') AS orders,
@@ -64,6 +64,12 @@ STORE = f"""
     ), touched AS (
         INSERT INTO segments_touch (profile_id, cause, touched_at)
         SELECT profile_id, 'event:' || name, %(now)s::timestamptz FROM stored GROUP BY profile_id, name
+    ), gained AS (
+        INSERT INTO segments_pendinggain (profile_id, tag_id, category, occurred_at, gain)
+        SELECT stored.profile_id, gain.tag_id, stored.category, stored.occurred_at, gain.gain
+        FROM stored JOIN segments_taggain gain ON gain.event_name = stored.name
+        JOIN segments_tag tag ON tag.id = gain.tag_id AND tag.is_active AND tag.rhythm = 'at_once'
+        WHERE stored.category <> ''
     )
 """  # noqa: S608  # put together from constants only
 

@@ -27,8 +27,12 @@ ABOUT = {
         "profile", "event_count", "first_event_at", "last_event_at", "order_count", "order_amount", "first_order_at",
         "last_order_at", "rfm_recency", "rfm_frequency", "rfm_monetary",
     },
-    "segments.ProfileTag": {"profile", "tag", "weight", "confidence", "assigned_at", "expires_at"},
+    "segments.PendingGain": {"profile", "tag", "category", "occurred_at", "gain"},
+    "segments.ProfileTag": {
+        "profile", "tag", "group", "weight", "weighed_at", "confidence", "evidence", "assigned_at", "expires_at",
+    },
     "segments.SegmentMembership": {"segment", "profile", "entered_at"},
+    "segments.TagExclusion": {"profile", "tag", "reason", "excluded_at"},
     "segments.Touch": {"profile", "cause", "touched_at"},
     "campaigns.Delivery": {"profile", "state", "reason", "sent_at", "error"},
 }  # fmt: skip
@@ -74,7 +78,8 @@ NONE = {
     },
     "segments.Profile": {"created_at", "updated_at"},
     "segments.ProfileStats": {"rfm_at"},
-    "segments.ProfileTag": {"id", "source"},
+    "segments.PendingGain": {"id"},
+    "segments.ProfileTag": {"id", "source", "is_given"},
     "segments.RejectedRow": {"id", "job", "row_number", "field", "reason"},
     "segments.Segment": {
         "id", "uid", "key", "name", "description", "definition", "version", "is_active", "member_count",
@@ -87,7 +92,16 @@ NONE = {
     "segments.SegmentVersion": {"id", "segment", "version", "definition", "created_at", "created_by"},
     "segments.Source": {"id", "key", "name", "created_at"},
     "segments.Touch": {"id"},
-    "segments.Tag": {"id", "key", "name", "layer", "parent", "description"},
+    "segments.Tag": {
+        "id", "key", "name", "layer", "parent", "description", "kind", "is_active", "position", "path", "is_exclusive",
+        "rule", "event_name", "measure", "output", "minimum", "window_days", "half_life_days", "floor", "category",
+        "given_weight", "given_confidence", "expires_after_days", "rhythm", "crontab", "due_at", "started_at",
+        "computed_at", "clock_at", "error", "people", "advice_content", "advice_per_week", "advice_channel",
+    },
+    "segments.TagBoost": {"id", "tag", "factor", "goal", "starts_at", "ends_at", "created_at"},
+    "segments.TagExclusion": {"id", "excluded_by"},
+    "segments.TagGain": {"id", "tag", "event_name", "gain"},
+    "segments.TagParameter": {"id", "tag", "name", "value", "description"},
     "campaigns.Batch": {
         "id", "run", "step", "first_profile", "last_profile", "due_at", "state", "lease_until", "claimed_by",
         "attempts",

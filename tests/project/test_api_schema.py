@@ -38,7 +38,9 @@ def test_writes_and_only_they_take_an_idempotency_key(schema: Any) -> None:
         for operation in methods.values()
         if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", []))
     }
-    names = ("profiles", "events", "consents", "unsubscribe", "subject-requests")
+    names = (
+        "profiles", "events", "consents", "unsubscribe", "subject-requests", "tags/{key}/people", "profiles/{uid}/tags",
+    )  # fmt: skip
     assert taking == {f"/api/v1/{name}/" for name in names}
 
 

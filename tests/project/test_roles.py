@@ -94,8 +94,11 @@ ACTIONS = {
     "compliance_suppression": ("lift",),
     "campaigns_delivery": ("was_sent", "was_not_sent"),
     "campaigns_messagetemplate": ("preview",),
-    "segments_profile": ("personal_data",),
+    "segments_profile": ("personal_data", "give_tag", "remove_tag"),
     "segments_segment": ("refresh_now", "show_members"),
+    "segments_tag": ("recompute",),
+    "segments_tagboost": ("end_now",),
+    "segments_tagexclusion": ("readmit",),
 }
 
 LIST_ACTIONS = ("verify_now", "evidence_kit", "export")
