@@ -30,6 +30,7 @@ _PEOPLE = {
     "segments.profile": VIEW,
     "segments.profilestats": VIEW,
     "segments.profiletag": VIEW,
+    "segments.quarantinedevent": VIEW,
     "segments.segmentmembership": VIEW,
 }
 _LEDGERS = {
@@ -41,7 +42,16 @@ _LEDGERS = {
     "compliance.subject": VIEW,
     "compliance.suppression": VIEW,
 }
-_IMPORTS = {"segments.importjob": VIEW, "segments.rejectedrow": VIEW}
+# What came in, what was done to it and how good it was.
+_IMPORTS = {
+    "segments.attributetype": VIEW,
+    "segments.cleaningrule": VIEW,
+    "segments.eventtype": VIEW,
+    "segments.importjob": VIEW,
+    "segments.qualityday": VIEW,
+    "segments.qualitystandard": VIEW,
+    "segments.rejectedrow": VIEW,
+}
 
 ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "Marketing": {
@@ -55,7 +65,17 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "segments.tag": WRITE,
         "segments.profiletag": MANAGE,
     },
-    "Analyst": {**_PLANS, **_PEOPLE, **_IMPORTS, "segments.segment": WRITE},
+    "Analyst": {
+        **_PLANS,
+        **_PEOPLE,
+        **_IMPORTS,
+        "segments.attributetype": WRITE,
+        "segments.cleaningrule": WRITE,
+        "segments.eventtype": WRITE,
+        "segments.qualitystandard": WRITE,
+        "segments.quarantinedevent": ("view", "decide_quarantinedevent"),
+        "segments.segment": WRITE,
+    },
     "Support": {
         **_PLANS,
         **_PEOPLE,
@@ -100,6 +120,10 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "django_celery_beat.periodictask": MANAGE,
         "oauth2_provider.accesstoken": ("view", "delete"),
         "compliance.apiclient": MANAGE,
+        "segments.attributetype": MANAGE,
+        "segments.cleaningrule": MANAGE,
+        "segments.eventtype": MANAGE,
+        "segments.qualitystandard": WRITE,
         "segments.source": MANAGE,
     },
 }

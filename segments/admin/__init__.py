@@ -1,3 +1,13 @@
-from segments.admin import event, import_job, profile, segment, tag
+from segments.admin import cleaning_rule, event, import_job, profile, quality, quarantine, segment, tag, value_types
 
-__all__ = ["event", "import_job", "profile", "segment", "tag"]
+__all__ = [
+    "cleaning_rule",
+    "event",
+    "import_job",
+    "profile",
+    "quality",
+    "quarantine",
+    "segment",
+    "tag",
+    "value_types",
+]
