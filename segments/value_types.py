@@ -1,5 +1,6 @@
 """Declared types of event properties and attributes, and whether values are of them. Pure."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,6 +23,7 @@ class ValueType(StrEnum):
 
 MAX_PROPERTIES = 100
 MAX_NAME = 64
+MAX_EXACT = 2**53  # whole numbers below it are exact for every reader of JSON
 WORDS = {
     ValueType.TEXT: "a text",
     ValueType.NUMBER: "a number",
@@ -110,7 +112,9 @@ def _number(cell: Any) -> int | float | None:
     read = read_number(cell)
     if read is None:
         return None
-    return int(read) if read == read.to_integral_value() and abs(read) < 2**53 else float(read)
+    if abs(read) < MAX_EXACT and read == read.to_integral_value():
+        return int(read)
+    return float(read) if math.isfinite(float(read)) else None
 
 
 def _boolean(cell: Any) -> bool | None:

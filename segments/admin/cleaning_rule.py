@@ -20,9 +20,9 @@ EXAMPLE = {"steps": ["trim", "nfkc", "spaces"]}
 PARAMETERS = _(
     'Normalise: {"steps": ["trim", "spaces", "nfkc", "lower"]}, also "upper" and "title"; nfkc makes full-width '
     'letters half-width. Map: {"values": {"Shen Zhen": "Shenzhen"}, "ignore_case": true}. Complete: '
-    '{"constant": "CNY"} or {"from": "properties.price"}. Reject and hold: {"op": "gt", "value": 100000, "reason": "too much"}; '
-    "op is one of eq, ne, in, not_in, lt, lte, gt, gte, contains, starts_with, is_set, is_not_set. Hold by "
-    'a daily count of one person, without a field: {"per_day": 1000, "reason": "too many views"}.'
+    '{"constant": "CNY"} or {"from": "properties.price"}. Reject and hold: {"op": "gt", "value": 100000, "reason": '
+    '"too much"}; op is one of eq, ne, in, not_in, lt, lte, gt, gte, contains, starts_with, is_set, is_not_set. Hold '
+    'by a daily count of one person, without a field: {"per_day": 1000, "reason": "too many views"}.'
 )
 
 
