@@ -32,9 +32,20 @@ GROUPS: list[tuple[Any, list[Item]]] = [
             (_("Boosts"), "segments.tagboost", "trending_up"),
             (_("Removed tags"), "segments.tagexclusion", "label_off"),
             (_("Events"), "segments.event", "bolt"),
+        ],
+    ),
+    (
+        _("Data"),
+        [
+            (_("Sources"), "segments.source", "database"),
+            (_("Data quality"), "segments.qualityday", "monitoring"),
+            (_("Quality standards"), "segments.qualitystandard", "straighten"),
+            (_("Quarantine"), "segments.quarantinedevent", "pause_circle"),
+            (_("Cleaning rules"), "segments.cleaningrule", "cleaning_services"),
+            (_("Event types"), "segments.eventtype", "schema"),
+            (_("Attribute types"), "segments.attributetype", "label"),
             (_("Imports"), "segments.importjob", "upload_file"),
             (_("Rejected rows"), "segments.rejectedrow", "rule"),
-            (_("Sources"), "segments.source", "database"),
         ],
     ),
     (

@@ -34,6 +34,7 @@ _PEOPLE = {
     "segments.profile": VIEW,
     "segments.profilestats": VIEW,
     "segments.profiletag": VIEW,
+    "segments.quarantinedevent": VIEW,
     "segments.segmentmembership": VIEW,
     "segments.tagexclusion": VIEW,
 }
@@ -49,7 +50,16 @@ _LEDGERS = {
     "compliance.subject": VIEW,
     "compliance.suppression": VIEW,
 }
-_IMPORTS = {"segments.importjob": VIEW, "segments.rejectedrow": VIEW}
+# What came in, what was done to it and how good it was.
+_IMPORTS = {
+    "segments.attributetype": VIEW,
+    "segments.cleaningrule": VIEW,
+    "segments.eventtype": VIEW,
+    "segments.importjob": VIEW,
+    "segments.qualityday": VIEW,
+    "segments.qualitystandard": VIEW,
+    "segments.rejectedrow": VIEW,
+}
 
 ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "Marketing": {
@@ -66,7 +76,17 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "segments.tagparameter": MANAGE,
         "segments.profiletag": MANAGE,
     },
-    "Analyst": {**_PLANS, **_PEOPLE, **_IMPORTS, "segments.segment": WRITE},
+    "Analyst": {
+        **_PLANS,
+        **_PEOPLE,
+        **_IMPORTS,
+        "segments.attributetype": WRITE,
+        "segments.cleaningrule": WRITE,
+        "segments.eventtype": WRITE,
+        "segments.qualitystandard": WRITE,
+        "segments.quarantinedevent": ("view", "decide_quarantinedevent"),
+        "segments.segment": WRITE,
+    },
     "Support": {
         **_PLANS,
         **_PEOPLE,
@@ -116,6 +136,10 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "oauth2_provider.accesstoken": ("view", "delete"),
         "compliance.apiclient": MANAGE,
         "compliance.downstreamsystem": WRITE,
+        "segments.attributetype": MANAGE,
+        "segments.cleaningrule": MANAGE,
+        "segments.eventtype": MANAGE,
+        "segments.qualitystandard": WRITE,
         "segments.source": MANAGE,
     },
 }

@@ -210,6 +210,7 @@ OAUTH2_SCOPES = {
     "profiles:personal": _("See names and identifiers in profiles; every look is logged"),
     "profiles:write": _("Create and update profiles"),
     "events:write": _("Record events"),
+    "types:read": _("Read the declared types of events and attributes"),
     "consents:read": _("Read consents"),
     "consents:write": _("Record and withdraw consents"),
     "propagation:read": _("Ask what a downstream system has to act on"),

@@ -1,5 +1,31 @@
-from segments.admin import customer_base, event, import_job, profile, segment, source, tag, tag_boost, tag_exclusion
+from segments.admin import (
+    cleaning_rule,
+    customer_base,
+    event,
+    import_job,
+    profile,
+    quality,
+    quarantine,
+    segment,
+    source,
+    tag,
+    tag_boost,
+    tag_exclusion,
+    value_types,
+)
 
 __all__ = [
-    "customer_base", "event", "import_job", "profile", "segment", "source", "tag", "tag_boost", "tag_exclusion",
-]  # fmt: skip
+    "cleaning_rule",
+    "customer_base",
+    "event",
+    "import_job",
+    "profile",
+    "quality",
+    "quarantine",
+    "segment",
+    "source",
+    "tag",
+    "tag_boost",
+    "tag_exclusion",
+    "value_types",
+]

@@ -20,7 +20,7 @@ from segments.api.fields import source_named
 from segments.models import Profile, ProfileTag
 from segments.profile_input import InputError, ProfileInput
 from segments.selectors.profiles import find_by_identifier
-from segments.services import personal_data, profiles, sources
+from segments.services import personal_data, profile_intake, sources
 
 PERSONAL_SCOPE = "profiles:personal"
 
@@ -45,7 +45,7 @@ class ProfilesView(ApiView):
     def post(self, request: Request) -> Response:
         given = dict(self.read(forms.ProfileWrite, request).validated_data)
         source = sources.get_or_create(given.pop("source"))
-        result = profiles.upsert_many(
+        result = profile_intake.take(
             source=source, inputs=[ProfileInput(**given)], actor=self.actor, now=timezone.now()
         )[0]
         if result.profile_id is None:

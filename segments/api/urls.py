@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from segments.api import consents, events, profiles, segments, tags, unsubscribe
+from segments.api import consents, events, profiles, segments, tags, unsubscribe, value_types
 
 urlpatterns = [
     path("profiles/", profiles.ProfilesView.as_view(), name="api-profiles"),
     path("profiles/find/", profiles.FindProfileView.as_view(), name="api-profile-find"),
     path("profiles/<uuid:uid>/", profiles.ProfileView.as_view(), name="api-profile"),
     path("events/", events.EventsView.as_view(), name="api-events"),
+    path("event-types/", value_types.EventTypesView.as_view(), name="api-event-types"),
+    path("attribute-types/", value_types.AttributeTypesView.as_view(), name="api-attribute-types"),
     path("consents/", consents.ConsentsView.as_view(), name="api-consents"),
     path("unsubscribe/", unsubscribe.UnsubscribeView.as_view(), name="api-unsubscribe"),
     path("tags/", tags.TagsView.as_view(), name="api-tags"),

@@ -1,9 +1,15 @@
+from segments.models.attribute_type import AttributeType
+from segments.models.cleaning_rule import CleaningAction, CleaningRule, CleaningTarget
 from segments.models.event import Event
+from segments.models.event_type import EventType
 from segments.models.identity import Identity, IdentityKind
 from segments.models.import_job import ImportJob, ImportKind, ImportState, RejectedRow
 from segments.models.pending_gain import PendingGain
 from segments.models.profile import Gender, Profile
 from segments.models.profile_tag import ProfileTag
+from segments.models.quality_day import QualityDay
+from segments.models.quality_standard import QualityStandard
+from segments.models.quarantine import QuarantinedEvent, QuarantineState
 from segments.models.segment import Segment, SegmentMembership, SegmentVersion
 from segments.models.source import Source
 from segments.models.stats import ProfileStats
@@ -15,7 +21,12 @@ from segments.models.tag_parameter import TagParameter
 from segments.models.touch import Touch
 
 __all__ = [
+    "AttributeType",
+    "CleaningAction",
+    "CleaningRule",
+    "CleaningTarget",
     "Event",
+    "EventType",
     "Gender",
     "Identity",
     "IdentityKind",
@@ -28,6 +39,10 @@ __all__ = [
     "Profile",
     "ProfileStats",
     "ProfileTag",
+    "QualityDay",
+    "QualityStandard",
+    "QuarantineState",
+    "QuarantinedEvent",
     "RejectedRow",
     "Rhythm",
     "Segment",

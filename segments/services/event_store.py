@@ -3,7 +3,7 @@
 Callers bring lines in the text format of COPY (`segments.event_line`), checked, with the person already found.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -74,32 +74,43 @@ STORE = f"""
 """  # noqa: S608  # put together from constants only
 
 
-def store(*, source: Source, lines: Mapping[str, str], months: Iterable[date], now: datetime) -> set[str]:
-    """Store lines by their dedup keys and count them; returns the keys of those that were new."""
+def store(
+    *, source: Source, lines: Mapping[str, str], months: Iterable[date], now: datetime,
+    take_out: Callable[[], None] | None = None,
+) -> set[str]:  # fmt: skip
+    """Store lines by their dedup keys and count them; returns the keys of those that were new.
+
+    `take_out` may delete rows of incoming_event once their people are locked.
+    """
     if not lines:
         return set()
     with transaction.atomic():
-        _incoming(lines.values(), months)
+        _incoming(lines.values(), months, take_out)
         return {dedup.hex for (dedup,) in _stored("SELECT dedup FROM stored", source, now)}
 
 
-def store_and_count(*, source: Source, lines: Mapping[str, str], months: Iterable[date], now: datetime) -> int:
+def store_and_count(
+    *, source: Source, lines: Mapping[str, str], months: Iterable[date], now: datetime,
+    take_out: Callable[[], None] | None = None,
+) -> int:  # fmt: skip
     """As `store`, for many lines; returns how many were new."""
     if not lines:
         return 0
     with transaction.atomic():
-        _incoming(lines.values(), months)
+        _incoming(lines.values(), months, take_out)
         ((new,),) = _stored("SELECT count(*) FROM stored", source, now)
     return int(new)
 
 
-def _incoming(lines: Iterable[str], months: Iterable[date]) -> None:
+def _incoming(lines: Iterable[str], months: Iterable[date], take_out: Callable[[], None] | None) -> None:
     ensure_months(EVENT_TABLE, months)
     with connection.cursor() as cursor:
         cursor.execute(INCOMING)
         with cursor.copy(f"COPY incoming_event ({COLUMNS}) FROM STDIN") as copy:
             copy.write("\n".join(lines))
         cursor.execute(LOCK)
+    if take_out is not None:
+        take_out()
 
 
 def _stored(answer: str, source: Source, now: datetime) -> list[tuple[Any, ...]]:

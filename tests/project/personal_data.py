@@ -8,6 +8,7 @@ DIRECT = {
     "compliance.Suppression": {"digest"},
     "segments.Identity": {"digest", "value_encrypted"},
     "segments.Profile": {"name_encrypted"},
+    "segments.QuarantinedEvent": {"event_encrypted"},
     "segments.RejectedRow": {"row_encrypted"},
     "campaigns.Delivery": {"address_digest"},
 }
@@ -31,6 +32,7 @@ ABOUT = {
     "segments.ProfileTag": {
         "profile", "tag", "group", "weight", "weighed_at", "confidence", "evidence", "assigned_at", "expires_at",
     },
+    "segments.QuarantinedEvent": {"profile", "occurred_at", "name"},
     "segments.SegmentMembership": {"segment", "profile", "entered_at"},
     "segments.TagExclusion": {"profile", "tag", "reason", "excluded_at"},
     "segments.Touch": {"profile", "cause", "touched_at"},
@@ -70,11 +72,25 @@ NONE = {
         "id", "channel", "purpose", "reason", "source", "created_at", "created_by", "lifted_at", "lifted_by",
         "lifted_note",
     },
+    "segments.AttributeType": {"id", "key", "description", "type"},
+    "segments.CleaningRule": {
+        "id", "name", "position", "target", "source", "event_names", "field", "action", "parameters", "is_active",
+        "created_at",
+    },
+    "segments.EventType": {"id", "name", "description", "properties"},
+    "segments.QualityDay": {
+        "id", "source", "day", "received", "valid", "unique", "asked_complete", "complete", "asked_timely", "timely",
+        "held",
+    },
+    "segments.QualityStandard": {"source", "event_fields", "profile_fields", "lateness_hours"},
+    "segments.QuarantinedEvent": {
+        "id", "dedup", "source", "rule", "field", "reason", "received_at", "state", "decided_at", "decided_by",
+    },
     "segments.Event": {"id", "dedup", "source", "currency", "received_at"},
     "segments.Identity": {"id", "kind", "is_primary", "created_at"},
     "segments.ImportJob": {
         "id", "uid", "kind", "source", "file_name", "fingerprint", "mapping", "state", "error", "rows_total",
-        "rows_done", "accepted", "duplicates", "rejected", "started_at", "finished_at",
+        "rows_done", "accepted", "duplicates", "rejected", "held", "started_at", "finished_at",
     },
     "segments.Profile": {"created_at", "updated_at"},
     "segments.ProfileStats": {"rfm_at"},
