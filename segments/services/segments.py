@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from compliance.services import audit
 from segments.models import Segment, SegmentVersion, Tag
 from segments.rules import Rule, RuleError, parse
+from segments.rules.errors import below
 from segments.services import memberships
 from segments.services.memberships import RefreshResult
 
@@ -36,7 +37,7 @@ def create(
     Raises `RuleError` for the definition and `ValidationError`, by field, for a key that is malformed or
     taken.
     """
-    rule = _checked(definition)
+    rule = check(definition=definition)
     segment = Segment(key=key, name=name, description=description, definition=rule.to_json())
     segment.full_clean()
     segment.save()
@@ -52,7 +53,7 @@ def change_definition(
 
     Members change with the next refresh. Raises `RuleError`.
     """
-    wanted = _checked(definition).to_json()
+    wanted = check(definition=definition).to_json()
     locked = Segment.objects.select_for_update().get(pk=segment.pk)
     if locked.definition == wanted:
         return locked
@@ -121,14 +122,22 @@ def _refresh(segment_id: int, *, now: datetime, actor: str) -> RefreshResult:
     return result
 
 
-def _checked(definition: Mapping[str, Any]) -> Rule:
-    """The parsed definition, with every tag that it names known."""
+def check(*, definition: Mapping[str, Any]) -> Rule:
+    """The parsed definition, with every tag that it names known. Raises `RuleError`."""
     rule = parse(definition)
     tags = rule.depends_on().tags
-    unknown = sorted(tags - set(Tag.objects.filter(key__in=tags).values_list("key", flat=True)))
-    if unknown:
-        raise RuleError("", _("no such tag: %(tags)s") % {"tags": ", ".join(unknown)})
+    known = set(Tag.objects.filter(key__in=tags).values_list("key", flat=True))
+    for tag in sorted(tags - known):
+        raise RuleError(_path_of(definition, {"tag": tag}), _("no such tag: %(tags)s") % {"tags": tag})
     return rule
+
+
+def _path_of(node: Any, wanted: Mapping[str, Any], path: str = "") -> str:
+    """The JSON Pointer of the first object in `node` that holds what is wanted, "" when none does."""
+    if isinstance(node, Mapping) and wanted.items() <= node.items():
+        return path
+    members = node.items() if isinstance(node, Mapping) else enumerate(node) if isinstance(node, list) else ()
+    return next(filter(None, (_path_of(member, wanted, below(path, step)) for step, member in members)), "")
 
 
 def _add_version(segment: Segment, *, action: str, actor: str, now: datetime, user: User | None) -> None:
