@@ -1,7 +1,10 @@
 from segments.models.event import Event
 from segments.models.identity import Identity, IdentityKind
 from segments.models.import_job import ImportJob, ImportKind, ImportState, RejectedRow
+from segments.models.join_review import JoinReview, ReviewState
+from segments.models.merged_event import MergedEvent
 from segments.models.profile import Gender, Profile
+from segments.models.profile_merge import MergeCause, ProfileMerge
 from segments.models.segment import Segment, SegmentMembership, SegmentVersion
 from segments.models.source import Source
 from segments.models.stats import ProfileStats
@@ -16,10 +19,15 @@ __all__ = [
     "ImportJob",
     "ImportKind",
     "ImportState",
+    "JoinReview",
+    "MergeCause",
+    "MergedEvent",
     "Profile",
+    "ProfileMerge",
     "ProfileStats",
     "ProfileTag",
     "RejectedRow",
+    "ReviewState",
     "Segment",
     "SegmentMembership",
     "SegmentVersion",

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import Aggregate, BigIntegerField, BooleanField, F, Func, Q, QuerySet, Value
+from django.db.models import Aggregate, BigIntegerField, BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, Value
 
 from segments.models import Profile
 from segments.rules.joins import Column, SubqueryJoin
@@ -87,7 +87,15 @@ class Compilation:
                 rows=rows, alias=found.alias, column=found.person, parent=parent, parent_column="subject_id"
             )
             people.query.join(cast(Any, join))
-        return self._limited(people.filter(condition), "subject_id").values_list("subject_id", flat=True)
+        return self._limited(self._living(people).filter(condition), "subject_id").values_list("subject_id", flat=True)
+
+    def _living(self, people: QuerySet[Profile]) -> QuerySet[Profile]:
+        """Without those who were merged into others. They are few, and have an index of their own: to look them up
+        costs less than to read the row of everybody, but for a few people it is the other way round."""
+        if self._only is not None:
+            return people.filter(merged_into__isnull=True)
+        absorbed = Profile.objects.filter(merged_into__isnull=False, pk=OuterRef("pk"))
+        return people.filter(~Exists(absorbed))
 
     def _rows(self, key: Hashable, rows: QuerySet[Any, Any], person: str) -> _Rows:
         alias = f"joined_{len(self._joined) + 1}"

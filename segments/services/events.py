@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models.functions import Coalesce
+
 from segments import identities
 from segments.event_input import EventInput, check, dedup_key
 from segments.event_line import line, utc
@@ -77,7 +79,9 @@ def _key(name: Named, source: Source) -> identities.IdentityKey | InputError:
 
 
 def _by_uid(uids: set[UUID]) -> dict[UUID, int]:
-    return dict(Profile.objects.filter(subject__uid__in=uids).values_list("subject__uid", "pk"))
+    """People by public id; an old one leads to the profile that the person was merged into."""
+    rows = Profile.objects.filter(subject__uid__in=uids)
+    return dict(rows.values_list("subject__uid", Coalesce("merged_into_id", "pk")))
 
 
 def _read(
