@@ -28,7 +28,9 @@ _PEOPLE = {
     "campaigns.delivery": VIEW,
     "segments.event": VIEW,
     "segments.identity": VIEW,
+    "segments.joinreview": VIEW,
     "segments.profile": VIEW,
+    "segments.profilemerge": VIEW,
     "segments.profilestats": VIEW,
     "segments.profiletag": VIEW,
     "segments.segmentmembership": VIEW,
@@ -68,6 +70,7 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "compliance.subjectrequest": ("view", "add"),
         "compliance.suppression": ("view", "add"),
         "segments.profile": ("view", "view_personal_data"),
+        "segments.profilemerge": ("view", "merge_profiles", "undo_profilemerge"),
         "segments.profiletag": MANAGE,
     },
     "Compliance officer": {
@@ -84,6 +87,7 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "compliance.subjectrequest": ("view", "add", "fulfil_subjectrequest"),
         "compliance.suppression": WRITE,
         "segments.profile": ("view", "view_personal_data"),
+        "segments.profilemerge": ("view", "merge_profiles", "undo_profilemerge"),
     },
     "Auditor": {
         **_PLANS,

@@ -39,7 +39,8 @@ def test_writes_and_only_they_take_an_idempotency_key(schema: Any) -> None:
         if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", []))
     }
     names = ("profiles", "events", "consents", "unsubscribe", "subject-requests")
-    assert taking == {f"/api/v1/{name}/" for name in names}
+    merging = ("profiles/{uid}/merge", "merges/{uid}/undo")
+    assert taking == {f"/api/v1/{name}/" for name in (*names, *merging)}
 
 
 def test_the_pages_load_nothing_from_another_host() -> None:

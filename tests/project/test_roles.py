@@ -94,7 +94,9 @@ ACTIONS = {
     "compliance_suppression": ("lift",),
     "campaigns_delivery": ("was_sent", "was_not_sent"),
     "campaigns_messagetemplate": ("preview",),
-    "segments_profile": ("personal_data",),
+    "segments_joinreview": ("merge", "keep_apart"),
+    "segments_profile": ("personal_data", "merge"),
+    "segments_profilemerge": ("undo",),
     "segments_segment": ("refresh_now", "show_members"),
 }
 
@@ -144,6 +146,10 @@ def test_the_segment_preview_needs_the_permission_to_look_at_segments() -> None:
         ("Support", "segments.view_personal_data", True),
         ("Support", "compliance.change_suppression", False),
         ("Analyst", "segments.view_personal_data", False),
+        ("Support", "segments.merge_profiles", True),
+        ("Compliance officer", "segments.undo_profilemerge", True),
+        ("Marketing", "segments.merge_profiles", False),
+        ("Auditor", "segments.undo_profilemerge", False),
         ("Administrator", "segments.view_profile", False),
         ("Administrator", "auth.change_user", True),
         ("Administrator", "campaigns.approve_campaign", False),
