@@ -111,6 +111,8 @@ def write(*, records: Sequence[ConsentRecord], actor: str, now: datetime) -> Non
 
 def write_over(*, records: Sequence[ConsentRecord], actor: str, now: datetime) -> None:
     """As `write`, but each record becomes the state, whatever there is: what a merge or its undoing brings does so."""
+    if not records:
+        return
     ConsentRecord.objects.bulk_create(records, batch_size=BATCH)
     with connection.cursor() as cursor:
         cursor.execute(SET_STATES, [[stored.pk for stored in records]])

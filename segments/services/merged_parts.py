@@ -162,15 +162,18 @@ def _reencrypt(one: Identity, old: bytes, new: bytes) -> None:
 
 def _move_rows(rows: QuerySet[Any], survivor_id: int) -> Snapshot:
     """Move what the database's constraints let the survivor have beside its own; take away the rest, and keep it."""
-    moved = []
-    for pk in rows.order_by("pk").values_list("pk", flat=True):
+    found = list(rows.order_by("pk").values_list("pk", flat=True))
+    moved: list[int] = []
+    for pk in found:
         try:
             with transaction.atomic():
                 rows.filter(pk=pk).update(profile=survivor_id)
         except IntegrityError:
             continue
         moved.append(pk)
-    left = list(rows.values_list("pk", flat=True))
+    left = [pk for pk in found if pk not in moved]
+    if not left:
+        return {"moved": moved, "kept": []}
     table = connection.ops.quote_name(rows.model._meta.db_table)
     with connection.cursor() as cursor:
         cursor.execute(TAKE.format(table=table), [left])
