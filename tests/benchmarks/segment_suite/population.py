@@ -61,8 +61,8 @@ IDENTITIES = """
     FROM generate_series(1, %(people)s) n
 """
 CARRIED = """
-    INSERT INTO segments_profiletag (profile_id, tag_id, weight, confidence, source, assigned_at, expires_at)
-    SELECT n, %(tag)s, round((0.1 + 0.9 * chance(n, %(tag)s + 100))::numeric, 3), 1, 'benchmark', %(now)s,
+    INSERT INTO segments_profiletag (profile_id, tag_id, weight, confidence, source, is_given, assigned_at, expires_at)
+    SELECT n, %(tag)s, round((0.1 + 0.9 * chance(n, %(tag)s + 100))::numeric, 3), 1, 'benchmark', true, %(now)s,
         CASE WHEN chance(n, %(tag)s + 200) < 0.2
              THEN %(now)s::timestamptz + (chance(n, %(tag)s + 300) - 0.3) * interval '60 days' END
     FROM generate_series(1, %(people)s) n WHERE chance(n, %(tag)s) < %(share)s
