@@ -67,7 +67,7 @@ def compute_some(*, unit: Tag, people: Collection[int], now: datetime) -> dict[s
         aggregates.prepare(unit, now, people)
         return writing.exchange_some(scope=_scope(unit, people), wanted=aggregates.wanted(unit, now, people), now=now)
     rules = tag_rules.rules_of(unit)
-    return writing.exchange_some(scope=scope, wanted=rule_tags.wanted(unit, rules, now, people), now=now)
+    return writing.exchange_some(scope=_scope(unit, people), wanted=rule_tags.wanted(unit, rules, now, people), now=now)
 
 
 def next_due(unit: Tag, now: datetime) -> datetime | None:
