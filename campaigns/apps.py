@@ -5,3 +5,9 @@ from django.utils.translation import gettext_lazy as _
 class CampaignsConfig(AppConfig):
     name = "campaigns"
     verbose_name = _("Campaigns")
+
+    def ready(self) -> None:
+        from campaigns.services import holdings as mine
+        from compliance.holdings import Holding, register
+
+        register(Holding("messages", mine.deliveries, mine.erase_deliveries))

@@ -4,12 +4,14 @@ import re
 
 import css_inline
 
-LIQUID = re.compile(r"{{.*?}}|{%.*?%}", re.DOTALL)
+# What is never closed reaches to the end: else each further opening would be looked for to the end anew.
+LIQUID = re.compile(r"{{.*?(?:}}|\Z)|{%.*?(?:%}|\Z)", re.DOTALL)
+STYLE = re.compile(r"<style\b.*?(?:</style\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 # Private-use characters: no HTML parser gives them a meaning, and no author types them.
 TOKEN = re.compile('<!--\ue000(\\d+)\ue001-->|\ue000(\\d+)\ue001(="")?')
 OPAQUE = re.compile(
-    r"""<!--.*?-->|<(?:title|style|script|textarea)\b.*?</(?:title|style|script|textarea)\s*>"""
-    r"""|<[a-z/!](?:"[^"]*"|'[^']*'|[^'">])*>""",
+    r"""<!--.*?(?:-->|\Z)|<(?:title|style|script|textarea)\b.*?(?:</(?:title|style|script|textarea)\s*>|\Z)"""
+    r"""|<[a-z/!](?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z)|[^'">])*(?:>|\Z)""",
     re.DOTALL | re.IGNORECASE,
 )
 INLINER = css_inline.CSSInliner(load_remote_stylesheets=False)
@@ -28,7 +30,7 @@ def inline_css(html: str) -> str:
     """
     if not re.search(r"<style\b", html, re.IGNORECASE):
         return html
-    if any(LIQUID.search(style) for style in re.findall(r"(?is)<style\b.*?</style\s*>", html)):
+    if any(LIQUID.search(style) for style in STYLE.findall(html)):
         raise InliningError("Liquid cannot be used inside <style>")
     pieces: list[str] = []
 

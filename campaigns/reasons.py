@@ -8,6 +8,7 @@ from compliance.reasons import GateReason
 
 class ExclusionReason(models.TextChoices):
     NO_ADDRESS = "no_address", _("No address on this channel")
+    FREQUENCY_CAP = "frequency_cap", _("Would get too many messages")
     CAMPAIGN_CANCELLED = "campaign_cancelled", _("Campaign was cancelled")
 
 

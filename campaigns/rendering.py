@@ -7,14 +7,17 @@ template cannot reach files, other templates or Python, and is stopped when it l
 import functools
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 from liquid import BoundTemplate, Environment
+from liquid.builtin.expressions.loop import LoopExpression
+from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.context import RenderContext
-from liquid.exceptions import LiquidError
+from liquid.exceptions import LiquidError, OutputStreamLimitError
+from liquid.expression import Expression
 from liquid.output import LimitedStringIO
 
 from campaigns.inlining import InliningError, inline_css
@@ -23,10 +26,12 @@ PROFILE_FIELDS = (
     "name", "gender", "birth_date", "language", "country", "region", "city", "timezone", "attributes",
 )  # fmt: skip
 MAX_SOURCE = 200_000  # characters a part
+MAX_UNCLOSED = 100
 MAX_SECONDS = 0.5
+MAX_MULTIPLIED = 50_000_000  # characters that `replace` and `join` could write
 REMOVED_TAGS = ("include", "render")  # there is nothing to include
 URL = re.compile(r"https?://[^\s\"'<>]+")
-HREF = re.compile(r"""<a\b[^>]*\bhref\s*=\s*["']?(https?://[^\s"'>]+)""", re.IGNORECASE)
+HREF = re.compile(r"""<a\b[^<>]*\bhref\s*=\s*["']?(https?://[^\s"'>]+)""", re.IGNORECASE)
 SAMPLE_UNSUBSCRIBE_URL = "https://unsubscribe.example.com/u/sample"
 
 
@@ -78,7 +83,22 @@ def _environment(*, autoescape: bool) -> Environment:
     # `safe` would let a customer's name carry HTML into the mail.
     for name in ("safe", "escapejs"):
         environment.filters.pop(name, None)
+    for name in ("replace", "join"):
+        environment.filters[name] = _limited(environment.filters[name])
     return environment
+
+
+def _limited(multiply: Callable[..., str]) -> Callable[..., str]:
+    """A filter whose output may be as long as its inputs multiplied, stopped before it fills the memory."""
+
+    @functools.wraps(multiply)
+    def limited(value: Any, *args: Any, **kwargs: Any) -> str:
+        times = len(value) if isinstance(value, list) else len(str(value)) + 1
+        if times * max([len(str(argument)) for argument in args], default=1) > MAX_MULTIPLIED:
+            raise OutputStreamLimitError("output stream limit reached", token=None)
+        return multiply(value, *args, **kwargs)
+
+    return limited
 
 
 PLAIN = _environment(autoescape=False)
@@ -156,6 +176,7 @@ def validate(*, subject: str, text: str, html: str) -> None:
     compiled = compile_content(subject=subject, text=text, html=html)
     for field, part in compiled.parts().items():
         _check_variables(field, part)
+        _check_ranges(field, part)
     unknown: dict[str, object] = {"attributes": {}}
     known = {name: name for name in PROFILE_FIELDS} | unknown
     for person in (known, unknown):
@@ -183,9 +204,25 @@ def _check_variables(field: str, part: BoundTemplate) -> None:
             raise TemplateError(field, _("unknown variable: %(name)s") % {"name": ".".join(path)})
 
 
+def _check_ranges(field: str, part: BoundTemplate) -> None:
+    """Refuse `(1..n)` wherever nothing counts its members: filters and conditions would walk through all of them."""
+    context, nodes = RenderContext(part), list(part.nodes)
+    expressions: list[Expression] = []
+    for node in nodes:  # grows meanwhile
+        nodes += node.children(context, include_partials=False)
+        expressions += node.expressions()
+    for expression in expressions:  # grows meanwhile
+        if isinstance(expression, RangeLiteral):
+            raise TemplateError(field, _("a range can only be looped over"))
+        inner = list(expression.children())
+        expressions += inner[1:] if isinstance(expression, LoopExpression) else inner
+
+
 def _parse(field: str, environment: Environment, source: str) -> BoundTemplate:
     if len(source) > MAX_SOURCE:
         raise TemplateError(field, _("is longer than %(limit)s characters") % {"limit": MAX_SOURCE})
+    if source.rpartition("}}")[2].count("{{") > MAX_UNCLOSED:  # python-liquid would look for each one's end anew
+        raise TemplateError(field, _("is nested too deeply"))
     try:
         return environment.from_string(source)
     except LiquidError as error:

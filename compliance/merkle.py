@@ -82,6 +82,29 @@ def inclusion_path(leaf_hashes: Sequence[bytes], index: int) -> list[bytes]:
     return [*inclusion_path(right, index - split), root_hash(left)]
 
 
+def inclusion_paths(leaf_hashes: Iterable[bytes], indices: Sequence[int]) -> dict[int, list[bytes]]:
+    """The inclusion proofs of some leaves from one pass over all, in the memory of one level of the tree.
+
+    Raises `ProofError` for an index outside the tree.
+    """
+    paths: dict[int, list[bytes]] = {index: [] for index in indices}
+    level = b"".join(leaf_hashes)
+    size = len(level) // HASH_BYTES
+    for index in indices:
+        if not 0 <= index < size:
+            raise ProofError(f"index {index} is outside a tree of {size} leaves")
+    places = dict(zip(indices, indices, strict=True))
+    while size > 1:
+        for index, place in places.items():
+            sibling = place ^ 1
+            if sibling < size:  # the last of an odd level goes up as it is
+                paths[index].append(level[sibling * HASH_BYTES : (sibling + 1) * HASH_BYTES])
+            places[index] = place // 2
+        level = _next_level(level, size)
+        size = (size + 1) // 2
+    return paths
+
+
 def consistency_path(leaf_hashes: Sequence[bytes], old_size: int) -> list[bytes]:
     """The proof that the first `old_size` leaves have not changed since (section 2.1.4.1). Raises `ProofError`."""
     if not 0 < old_size <= len(leaf_hashes):
@@ -150,6 +173,15 @@ def verify_consistency(  # noqa: PLR0912
 def _split(size: int) -> int:
     """The largest power of two below `size`."""
     return 1 << ((size - 1).bit_length() - 1)
+
+
+def _next_level(level: bytes, size: int) -> bytes:
+    """The nodes above a level, joined; the last of an odd level is taken over."""
+    pair = 2 * HASH_BYTES
+    nodes = [
+        hashlib.sha256(b"\x01" + level[start : start + pair]).digest() for start in range(0, size // 2 * pair, pair)
+    ]
+    return b"".join(nodes) + (level[-HASH_BYTES:] if size % 2 else b"")
 
 
 def _subproof(leaf_hashes: Sequence[bytes], old_size: int, *, complete: bool) -> list[bytes]:

@@ -7,6 +7,7 @@ from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
+from django.utils import timezone
 from django_celery_beat.admin import ClockedScheduleAdmin as BaseClockedScheduleAdmin
 from django_celery_beat.admin import CrontabScheduleAdmin as BaseCrontabScheduleAdmin
 from django_celery_beat.admin import PeriodicTaskAdmin as BasePeriodicTaskAdmin
@@ -23,6 +24,9 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from compliance import actors
+from compliance.services import audit
+
 REPLACED = (User, Group, PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule)
 # Only the client credentials grant is offered, so these stay empty or hold tokens that nobody needs to read.
 UNUSED = (AccessToken, Grant, IDToken, RefreshToken)
@@ -31,8 +35,37 @@ for model in (*REPLACED, *UNUSED):
         admin.site.unregister(model)
 
 
+class AuditedMixin:
+    """Who may do what is as sensitive as what they do: each change of it leaves an audit leaf."""
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        _leaf(request, "added", obj, message)
+        return super().log_addition(request, obj, message)  # type: ignore[misc]
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        _leaf(request, "changed", obj, message)
+        return super().log_change(request, obj, message)  # type: ignore[misc]
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for obj in queryset:
+            _leaf(request, "removed", obj, "")
+        return super().log_deletions(request, queryset)  # type: ignore[misc]
+
+
+def _leaf(request: HttpRequest, act: str, obj: User | Group, message: Any) -> None:
+    if isinstance(obj, User):
+        grants = sorted(obj.groups.values_list("name", flat=True))
+    else:
+        grants = sorted(obj.permissions.values_list("codename", flat=True))
+    kind = str(obj._meta.model_name)
+    audit.append(
+        action=f"{kind}.{act}", actor=actors.user(request.user), object_type=kind, object_id=obj.pk,
+        details={"name": str(obj), "grants": grants, "changes": message}, now=timezone.now(),
+    )  # fmt: skip
+
+
 @admin.register(User)
-class UserAdmin(BaseUserAdmin, ModelAdmin):
+class UserAdmin(AuditedMixin, BaseUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -53,7 +86,7 @@ class UserAdmin(BaseUserAdmin, ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(BaseGroupAdmin, ModelAdmin):
+class GroupAdmin(AuditedMixin, BaseGroupAdmin, ModelAdmin):
     pass
 
 

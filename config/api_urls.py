@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from config.api_tokens import ClientCredentialsView
 
 urlpatterns = [
+    path("v1/", include("compliance.api.urls")),
     path("v1/", include("segments.api.urls")),
     path("v1/", include("campaigns.api.urls")),
     path("oauth/token/", ClientCredentialsView.as_view(), name="token"),

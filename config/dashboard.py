@@ -11,7 +11,15 @@ from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign, Run
 from campaigns.states import CampaignState
-from compliance.models import Checkpoint, ConsentAction, ConsentRecord, ConsentState
+from compliance.models import (
+    Checkpoint,
+    ConsentAction,
+    ConsentRecord,
+    ConsentState,
+    RequestState,
+    SubjectRequest,
+)
+from compliance.services import propagation
 from segments.models import Profile, Segment
 
 DAYS = 30
@@ -56,6 +64,18 @@ def counts(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             _("Withdrawals in 30 days"),
             withdrawn,
             "admin:compliance_consentrecord_changelist",
+        ),
+        (
+            "compliance.view_subjectrequest",
+            _("Requests of people to answer"),
+            SubjectRequest.objects.filter(state=RequestState.OPEN).count(),
+            "admin:compliance_subjectrequest_changelist",
+        ),
+        (
+            "compliance.view_propagationtask",
+            _("Withdrawals not acknowledged downstream"),
+            propagation.open_tasks().count(),
+            "admin:compliance_propagationtask_changelist",
         ),
         (
             "compliance.view_checkpoint",

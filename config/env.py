@@ -55,6 +55,7 @@ class Env(BaseSettings):
     default_region: str = Field("CN", pattern=r"^[A-Z]{2}$", description="country of phone numbers without a prefix")
     mail_domain: str = Field("heed.localhost", pattern=r"^[A-Za-z0-9.-]+$", description="right side of Message-ID")
     controller: str = Field("Heed demonstration", description="name of the data controller, shown in consent records")
+    alert_addresses: str = Field("", description="mail addresses of staff, with commas between, for what cannot wait")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     secret_key: str | None = Field(None, min_length=32)

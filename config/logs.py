@@ -8,15 +8,18 @@ import structlog
 
 # The token in an unsubscribe link acts for the person; a log is read by more people than that.
 UNSUBSCRIBE_TOKEN = re.compile(r"(/u/)[A-Za-z0-9_=-]+")
+# What staff type into a search box of the admin is often an address; quoted when the login page leads back to it.
+SEARCH = re.compile(r"((?:[?&]|%3F|%26)q(?:=|%3D))[^\s&'\"]+", re.IGNORECASE)
 
 
 class MaskTokens(logging.Filter):
-    """Takes the tokens of unsubscribe links out of every line."""
+    """Takes the tokens of unsubscribe links and the words of searches out of every line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if "/u/" in message:
-            record.msg, record.args = UNSUBSCRIBE_TOKEN.sub(r"\1…", message), None
+        masked = SEARCH.sub(r"\1…", UNSUBSCRIBE_TOKEN.sub(r"\1…", message))
+        if masked != message:
+            record.msg, record.args = masked, None
         return True
 
 

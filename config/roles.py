@@ -12,6 +12,7 @@ MANAGE = ("view", "add", "change", "delete")
 # What everybody on the staff may look at: what is said, to which groups, when. No single person's data.
 _PLANS = {
     "campaigns.campaign": VIEW,
+    "campaigns.frequencycap": VIEW,
     "campaigns.messagetemplate": VIEW,
     "campaigns.run": VIEW,
     "campaigns.sendingchannel": VIEW,
@@ -21,6 +22,9 @@ _PLANS = {
     "segments.segmentversion": VIEW,
     "segments.source": VIEW,
     "segments.tag": VIEW,
+    "segments.tagboost": VIEW,
+    "segments.taggain": VIEW,
+    "segments.tagparameter": VIEW,
 }
 # Data about people, names and addresses masked.
 _PEOPLE = {
@@ -32,12 +36,16 @@ _PEOPLE = {
     "segments.profiletag": VIEW,
     "segments.quarantinedevent": VIEW,
     "segments.segmentmembership": VIEW,
+    "segments.tagexclusion": VIEW,
 }
 _LEDGERS = {
     "compliance.auditleaf": VIEW,
     "compliance.checkpoint": VIEW,
     "compliance.consentrecord": VIEW,
     "compliance.consentstate": VIEW,
+    "compliance.downstreamsystem": VIEW,
+    "compliance.propagationtask": VIEW,
+    "compliance.subjectrequest": VIEW,
     "compliance.sealedleaf": VIEW,
     "compliance.subject": VIEW,
     "compliance.suppression": VIEW,
@@ -63,6 +71,9 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "campaigns.messagetemplate": MANAGE,
         "segments.segment": MANAGE,
         "segments.tag": WRITE,
+        "segments.tagboost": WRITE,
+        "segments.taggain": MANAGE,
+        "segments.tagparameter": MANAGE,
         "segments.profiletag": MANAGE,
     },
     "Analyst": {
@@ -81,6 +92,7 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         **_PEOPLE,
         "compliance.consentrecord": ("view", "add"),
         "compliance.consentstate": VIEW,
+        "compliance.subjectrequest": ("view", "add"),
         "compliance.suppression": ("view", "add"),
         "segments.profile": ("view", "view_personal_data"),
         "segments.profiletag": MANAGE,
@@ -91,9 +103,12 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         **_LEDGERS,
         **_IMPORTS,
         "campaigns.campaign": ("view", "approve_campaign"),
+        "campaigns.frequencycap": MANAGE,
         "compliance.consentrecord": ("view", "add", "export_consentrecord"),
         "compliance.notice": ("view", "add"),
+        "compliance.propagationtask": ("view", "change"),
         "compliance.purpose": WRITE,
+        "compliance.subjectrequest": ("view", "add", "fulfil_subjectrequest"),
         "compliance.suppression": WRITE,
         "segments.profile": ("view", "view_personal_data"),
     },
@@ -120,6 +135,7 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "django_celery_beat.periodictask": MANAGE,
         "oauth2_provider.accesstoken": ("view", "delete"),
         "compliance.apiclient": MANAGE,
+        "compliance.downstreamsystem": WRITE,
         "segments.attributetype": MANAGE,
         "segments.cleaningrule": MANAGE,
         "segments.eventtype": MANAGE,

@@ -1,5 +1,7 @@
 """Django settings. Every value that differs between installations comes from `config.env`."""
 
+from datetime import timedelta
+
 import environ
 from celery.schedules import crontab
 from django.templatetags.static import static
@@ -33,6 +35,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "pgtrigger",
     "django_celery_beat",
+    "axes",
     "django_structlog",
     "oauth2_provider",
     "rest_framework",
@@ -55,6 +58,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "axes.middleware.AxesMiddleware",  # turns a locked login into its page; has to stand last
 ]
 
 TEMPLATES = [
@@ -121,6 +125,8 @@ EMAIL_USE_TLS = _email.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = _email.get("EMAIL_USE_SSL", False)
 EMAIL_FILE_PATH = _email.get("EMAIL_FILE_PATH") or None
 EMAIL_TIMEOUT = 30
+DEFAULT_FROM_EMAIL = f"heed@{ENV.mail_domain}"
+ALERT_ADDRESSES = [address.strip() for address in ENV.alert_addresses.split(",") if address.strip()]
 MAIL_DOMAIN = ENV.mail_domain
 
 # --- Celery: the alarm clock
@@ -147,6 +153,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10},
     },
     "segments: refresh dynamic segments": {"task": "segments.tasks.refresh_segments", "schedule": 60.0},
+    "segments: compute tags that are due": {
+        "task": "segments.tasks.compute_tags",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "segments: count who carries tags": {"task": "segments.tasks.recount_tags", "schedule": 600.0},
     "segments: recompute RFM": {
         "task": "segments.tasks.recompute_rfm",
         "schedule": crontab(hour="3", minute="15"),
@@ -156,6 +168,19 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour="2", minute="5"),
     },
     "compliance: seal the audit log": {"task": "compliance.tasks.seal_audit_log", "schedule": 60.0},
+    "compliance: tell downstream systems": {
+        "task": "compliance.tasks.tell_downstream_systems",
+        "schedule": 10.0,
+        "options": {"expires": 60},
+    },
+    "compliance: alert to what is about to be late": {
+        "task": "compliance.tasks.escalate_propagation",
+        "schedule": crontab(minute="*/10"),
+    },
+    "compliance: warn of requests about to be late": {
+        "task": "compliance.tasks.warn_of_requests",
+        "schedule": crontab(hour="8", minute="0"),
+    },
     "compliance: expire consents": {"task": "compliance.tasks.expire_consents", "schedule": crontab(minute="10")},
 }
 
@@ -188,7 +213,13 @@ OAUTH2_SCOPES = {
     "types:read": _("Read the declared types of events and attributes"),
     "consents:read": _("Read consents"),
     "consents:write": _("Record and withdraw consents"),
+    "propagation:read": _("Ask what a downstream system has to act on"),
+    "propagation:write": _("Acknowledge that a downstream system has acted"),
+    "requests:read": _("Read the state of people's requests"),
+    "requests:write": _("Hand in requests of people"),
     "segments:read": _("Read segments and their members"),
+    "tags:read": _("Read the definitions of tags"),
+    "tags:write": _("Give tags to people and remove them"),
     "deliveries:read": _("Read deliveries"),
 }
 OAUTH2_PROVIDER_APPLICATION_MODEL = "compliance.ApiClient"
@@ -227,6 +258,17 @@ SPECTACULAR_SETTINGS = {
 
 # --- Security
 
+# Ten wrong passwords for one name from one address lock both out for a quarter of an hour (OWASP ASVS 5.0, 6.3.1).
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"  # forgets by itself
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_ENABLE_ADMIN = False
+AXES_LOCKOUT_TEMPLATE = "config/locked.html"
+AXES_VERBOSE = False
+SESSION_COOKIE_AGE = 12 * 3600  # seconds: a working day
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -251,4 +293,6 @@ LOGGING = {
         "console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["mask_tokens"]},
     },
     "root": {"handlers": ["console"], "level": ENV.log_level},
+    # A line or more for each task and each mail: beat alone would write two a second.
+    "loggers": {name: {"level": "WARNING"} for name in ("celery.app.trace", "celery.worker.strategy", "mail.log")},
 }

@@ -5,3 +5,13 @@ from django.utils.translation import gettext_lazy as _
 class SegmentsConfig(AppConfig):
     name = "segments"
     verbose_name = _("Segments")
+
+    def ready(self) -> None:
+        from compliance.holdings import Holding, register
+        from segments.services import holdings as mine
+
+        register(Holding("profile", mine.profile, mine.erase_profile))
+        register(Holding("identifiers", mine.identifiers))
+        register(Holding("tags", mine.tags))
+        register(Holding("segments", mine.memberships))
+        register(Holding("events", mine.events, mine.erase_events))

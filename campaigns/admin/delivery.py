@@ -1,9 +1,11 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
@@ -14,6 +16,7 @@ from campaigns.services import resolution
 from campaigns.states import DeliveryState, TransitionError
 from compliance import actors
 from compliance.admin.base import ReadOnlyAdmin, done
+from compliance.models import Subject
 
 STATE_COLOURS = {
     "sent": "success", "delivered": "success", "failed": "danger", "bounced": "danger", "unknown": "warning",
@@ -29,25 +32,40 @@ class ReasonFilter(admin.SimpleListFilter):
         return list(reasons.LABELS.items())
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(reason=self.value()) if self.value() else queryset
+        return queryset.filter(reason=self.value()) if self.value() in reasons.LABELS else queryset
 
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
     """One row a person and message: what became of it, or why there is none."""
 
-    list_display = ["profile", "run", "status", "why", "error", "sent_at", "changed_at"]
+    list_display = ["person", "run", "status", "why", "error", "sent_at", "changed_at"]
     list_filter = ["state", ReasonFilter, "run"]
     list_select_related = ["run__campaign"]
     show_full_result_count = False
     ordering = ["-id"]
-    search_fields = ["profile__subject__uid__exact"]
+    search_fields = ["profile_id"]
     search_help_text = _("Public id of the person")
     fields = [
-        "profile", "run", "step", "channel", "status", "why", "error", "due_at", "attempts", "changed_at", "sent_at",
+        "person", "run", "step", "channel", "status", "why", "error", "due_at", "attempts", "changed_at", "sent_at",
     ]  # fmt: skip
     readonly_fields = fields
     actions_detail = ["was_sent", "was_not_sent"]
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """By the public id; deliveries of people who were erased are found as well."""
+        if not search_term:
+            return queryset, False
+        try:
+            found = Subject.objects.filter(uid=search_term).values_list("pk", flat=True)
+            return queryset.filter(profile__in=list(found)), False
+        except ValidationError:  # not a public id
+            return queryset.none(), False
+
+    @display(description=_("profile"))
+    def person(self, obj: Delivery) -> str:
+        url = reverse("admin:segments_profile_change", args=[obj.profile_id])
+        return format_html('<a class="underline" href="{}">#{}</a>', url, obj.profile_id)
 
     def has_resolve_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         unknown = Delivery.objects.filter(pk=object_id, state=DeliveryState.UNKNOWN)

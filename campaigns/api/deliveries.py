@@ -32,7 +32,7 @@ class DeliveryRead(serializers.Serializer[Delivery]):
 
     run = serializers.UUIDField(source="run.uid")
     campaign = serializers.CharField(source="run.campaign.key")
-    profile = serializers.UUIDField(source="profile.subject.uid")
+    profile = serializers.UUIDField(source="subject_uid")
     step = serializers.IntegerField()
     channel = serializers.ChoiceField(choices=Channel.values)
     state = serializers.ChoiceField(choices=DeliveryState.values)

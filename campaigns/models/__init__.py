@@ -1,6 +1,7 @@
 from campaigns.models.batch import Batch
 from campaigns.models.campaign import Campaign
 from campaigns.models.delivery import Delivery
+from campaigns.models.frequency_cap import CapAction, CapClock, CapUnit, FrequencyCap
 from campaigns.models.run import Run
 from campaigns.models.sending_channel import SendingChannel
 from campaigns.models.template import MessageTemplate
@@ -8,7 +9,11 @@ from campaigns.models.template import MessageTemplate
 __all__ = [
     "Batch",
     "Campaign",
+    "CapAction",
+    "CapClock",
+    "CapUnit",
     "Delivery",
+    "FrequencyCap",
     "MessageTemplate",
     "Run",
     "SendingChannel",

@@ -44,7 +44,15 @@ class Delivery(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["run", "profile", "step", "month"], name="delivery_key"),
         ]
-        indexes = [BrinIndex(fields=["id"], name="delivery_id_brin")]
+        indexes = [
+            BrinIndex(fields=["id"], name="delivery_id_brin"),
+            # Frequency caps ask it before each message; planned rows are not in it, so that planning stays fast.
+            models.Index(
+                fields=["profile", "month"],
+                name="delivery_reached_person",
+                condition=models.Q(state__in=["claimed", "sent", "unknown", "delivered", "bounced"]),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.run_id}/{self.profile_id}: {self.get_state_display()}"

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import BigIntegerField, F, Func, QuerySet, Value
+from django.db.models import BigIntegerField, F, Func, OuterRef, QuerySet, Subquery, Value
 from django.db.models.lookups import GreaterThan
 
 from campaigns.models import Delivery, Run
 from campaigns.months import month_of
-from segments.models import Profile
+from compliance.models import Subject
 
 Key = tuple[int, int, int]
 
@@ -25,7 +25,7 @@ class DeliveryFilter:
 
 
 def page_after(wanted: DeliveryFilter, *, after: Key | None, limit: int) -> list[Delivery]:
-    """Up to `limit` deliveries behind the key (run, profile, step), with run, campaign and person loaded.
+    """Up to `limit` deliveries behind the key (run, profile, step), with run and campaign loaded, and `subject_uid`.
 
     The order is that of the unique index, so a page costs the same wherever it lies.
     """
@@ -35,7 +35,9 @@ def page_after(wanted: DeliveryFilter, *, after: Key | None, limit: int) -> list
         key = _row(F("run_id"), F("profile_id"), F("step"))
         deliveries = deliveries.filter(GreaterThan(key, _row(*map(Value, after))))
     ordered = deliveries.order_by("run_id", "profile_id", "step")
-    return list(ordered.select_related("run__campaign", "profile__subject")[:limit])
+    # Not through the profile: a delivery outlives an erased one.
+    subject = Subject.objects.filter(pk=OuterRef("profile_id")).values("uid")
+    return list(ordered.select_related("run__campaign").annotate(subject_uid=Subquery(subject))[:limit])
 
 
 def _row(*parts: F | Value) -> Func:
@@ -54,7 +56,8 @@ def _filtered(wanted: DeliveryFilter) -> QuerySet[Delivery]:
         # Naming the months lets PostgreSQL look into the partitions of these runs only.
         deliveries = deliveries.filter(run__in=found, month__in={month_of(run) for run in found})
     if wanted.profile is not None:
-        deliveries = deliveries.filter(profile__in=list(Profile.objects.filter(subject__uid=wanted.profile)))
+        people = Subject.objects.filter(uid=wanted.profile).values_list("pk", flat=True)
+        deliveries = deliveries.filter(profile__in=list(people))
     if wanted.state is not None:
         deliveries = deliveries.filter(state=wanted.state)
     if wanted.reason is not None:

@@ -8,7 +8,7 @@ batch would leave whole batches unknown.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,9 +17,10 @@ from django.db.models import F, QuerySet
 
 from campaigns.models import Delivery, Run
 from campaigns.reasons import ExclusionReason
-from campaigns.selectors import audience
+from campaigns.selectors import audience, caps
 from campaigns.services.batches import LEASE, ClaimedBatch
 from campaigns.states import DELIVERY_TRANSITIONS, DeliveryState, RunState, sources
+from compliance.models import Subject
 
 RECORD = """
 UPDATE campaigns_delivery AS delivery
@@ -135,10 +136,16 @@ def _candidates(batch: ClaimedBatch, size: int, now: datetime) -> list[_Candidat
 def _claim(batch: ClaimedBatch, rows: Sequence[_Candidate], now: datetime) -> list[Claimed]:
     claimed: list[Claimed] = []
     excluded: dict[str, list[int]] = defaultdict(list)
+    held = _held(batch, rows, now)
     for row in rows:
+        until = held.get(row.profile_id, now)
         reason = row.reason_now or ("" if row.address_now else ExclusionReason.NO_ADDRESS.value)
         if reason:
             excluded[reason].append(row.profile_id)
+        elif until is None:
+            excluded[ExclusionReason.FREQUENCY_CAP.value].append(row.profile_id)
+        elif until > now:
+            _planned(batch, [row.profile_id]).update(due_at=until, changed_at=now)
         elif row.digest is None or row.address_now != row.digest:
             # The person has another address now. It becomes the delivery's, and the gate is asked about it next.
             _planned(batch, [row.profile_id]).update(address_digest=row.address_now, changed_at=now)
@@ -150,6 +157,19 @@ def _claim(batch: ClaimedBatch, rows: Sequence[_Candidate], now: datetime) -> li
         mine = _planned(batch, [one.profile_id for one in claimed])
         mine.update(state=DeliveryState.CLAIMED, attempts=F("attempts") + 1, changed_at=now)
     return claimed
+
+
+def _held(batch: ClaimedBatch, rows: Sequence[_Candidate], now: datetime) -> Mapping[int, datetime | None]:
+    """Whom a frequency cap holds back, for messages that are sent later than planned.
+
+    Two workers that have messages for one person come here one after the other.
+    """
+    active = caps.active(batch.channel)
+    if not active or not rows:
+        return {}
+    people = [row.profile_id for row in rows]
+    list(Subject.objects.filter(pk__in=people).order_by("pk").select_for_update(no_key=True).values_list("pk"))
+    return caps.held(active, people=people, now=now)
 
 
 def _planned(batch: ClaimedBatch, profiles: list[int]) -> QuerySet[Delivery]:

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Count, Exists, OuterRef
@@ -9,7 +10,9 @@ from django.db.models import Count, Exists, OuterRef
 from campaigns.content import content_of, digest
 from campaigns.models import Batch, Campaign, Run
 from campaigns.months import month_of
+from campaigns.reasons import ExclusionReason
 from campaigns.selectors import audience, deliveries
+from campaigns.selectors import caps as cap_selectors
 from campaigns.services import campaigns
 from campaigns.states import RUN_TRANSITIONS, BatchState, CampaignState, DeliveryState, RunState, sources
 from compliance import actors
@@ -23,11 +26,21 @@ INSERT = """
 INSERT INTO campaigns_delivery (run_id, profile_id, step, month, channel, state, reason, address_digest, due_at,
                                 attempts, changed_at, error)
 SELECT %s, person.profile_id, 0, %s, %s, CASE person.reason WHEN '' THEN 'planned' ELSE 'excluded' END, person.reason,
-       person.digest, %s, 0, %s, ''
-FROM ({people}) AS person (profile_id, digest, reason)
+       person.digest, person.due_at, 0, %s, ''
+FROM ({people}) AS person (profile_id, digest, reason, due_at)
 ORDER BY person.profile_id
 ON CONFLICT DO NOTHING
 """
+# A person whom a cap would put off for longer than a week is left out.
+CAPPED = """
+SELECT person.profile_id, person.digest,
+       CASE WHEN person.reason = '' AND ({dropped} OR coalesce({allowed_at} > %s, false)) THEN %s
+            ELSE person.reason END,
+       GREATEST(%s, {allowed_at})
+FROM ({people}) AS person (profile_id, digest, reason)
+{joins}
+"""
+PLAN_LOCK = 0x48454544_04
 DIVIDE = """
 INSERT INTO campaigns_batch (run_id, step, first_profile, last_profile, due_at, state, claimed_by, attempts)
 SELECT %s, 0, min(profile_id), max(profile_id), %s, 'pending', '', 0
@@ -106,12 +119,10 @@ def _write_plan(run: Run, *, now: datetime, actor: str) -> None:
     campaign = Campaign.objects.select_related("channel", "segment").get(pk=run.campaign_id)
     if campaign.segment.is_active:
         segments.refresh(segment=campaign.segment, now=now, actor=actor)
-    people, params = audience.people(campaign, now).query.sql_with_params()
+    people, params = _people(run, campaign, now)
     month = month_of(run)
     with connection.cursor() as cursor:
-        cursor.execute(
-            INSERT.format(people=people), [run.pk, month, campaign.channel.kind, run.scheduled_at, now, *params]
-        )
+        cursor.execute(INSERT.format(people=people), [run.pk, month, campaign.channel.kind, now, *params])
         cursor.execute(DIVIDE, [run.pk, run.scheduled_at, campaign.channel.batch_size, run.pk, month])
     reasons = _reasons(run)
     run.planned = reasons.pop("", 0)
@@ -120,6 +131,26 @@ def _write_plan(run: Run, *, now: datetime, actor: str) -> None:
     run.state = RunState.SENDING
     run.save(update_fields=["planned", "excluded", "planned_at", "state"])
     _leaf(run, "run.planned", actor=actor, now=now, planned=run.planned, excluded=reasons)
+
+
+def _people(run: Run, campaign: Campaign, now: datetime) -> tuple[str, list[Any]]:
+    """SQL of everybody in the segment: profile id, address digest, '' or the reason to leave them out, when to send.
+
+    With frequency caps, runs are planned one after the other, so that each counts what the others planned.
+    """
+    people, params = audience.people(campaign, now).query.sql_with_params()
+    caps = cap_selectors.active(campaign.channel.kind)
+    if not caps:
+        return f"SELECT person.*, %s::timestamptz FROM ({people}) AS person", [run.scheduled_at, *params]  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PLAN_LOCK])
+    at = run.scheduled_at
+    states = [DeliveryState.PLANNED, *cap_selectors.REACHED]
+    capped = cap_selectors.capped(caps, at=at, states=states)
+    sql = CAPPED.format(people=people, joins=capped.joins, dropped=capped.dropped, allowed_at=capped.allowed_at)
+    latest = at + cap_selectors.LONGEST_DEFERRAL
+    reason = ExclusionReason.FREQUENCY_CAP.value
+    return sql, [*capped.dropped_params, latest, reason, at, *params, *capped.joins_params]
 
 
 def finish_done(*, now: datetime) -> list[Run]:

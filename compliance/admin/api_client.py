@@ -55,3 +55,10 @@ class ApiClientAdmin(ModelAdmin):
         adopt(obj, stored)
         text = gettext("Client id: %(id)s. Secret, shown only now: %(secret)s")
         messages.warning(request, text % {"id": stored.client_id, "secret": secret})
+
+    def delete_model(self, request: HttpRequest, obj: ApiClient) -> None:
+        api_clients.remove(client=obj, actor=actors.user(request.user), now=timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for client in queryset:
+            self.delete_model(request, client)

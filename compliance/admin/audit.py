@@ -9,8 +9,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from compliance.admin.base import ReadOnlyAdmin, done
+from compliance.admin.exporting import export_page
 from compliance.models import AuditLeaf, Checkpoint
 from compliance.selectors import audit
+from compliance.services import evidence
 
 
 @admin.register(AuditLeaf)
@@ -26,7 +28,7 @@ class AuditLeafAdmin(ReadOnlyAdmin):
     date_hierarchy = "recorded_at"
     fields = ["recorded_at", "action", "actor", "object_type", "object_id", "content", "hash_hex", "place"]
     readonly_fields = fields
-    actions_list = ["verify_now"]
+    actions_list = ["verify_now", "evidence_kit"]
 
     @display(description=_("content"))
     def content(self, obj: AuditLeaf) -> str:
@@ -61,6 +63,17 @@ class AuditLeafAdmin(ReadOnlyAdmin):
         )
         counts = {"sealed": report.sealed, "checkpoints": report.checkpoints, "open": report.unsealed}
         return done(request, url, text % counts)
+
+    def has_export_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("compliance.export_consentrecord")
+
+    @action(description=_("Evidence kit"), permissions=["export"], url_path="evidence")
+    def evidence_kit(self, request: HttpRequest) -> HttpResponse:
+        text = gettext(
+            "Consents, notices, audit leaves, checkpoints and proofs of the range, with a program that checks them "
+            "offline: python3 verify.py. A range that lies in the past gives the same bytes each time."
+        )
+        return export_page(request, self, name="evidence", text=text, write=evidence.export_evidence)
 
 
 @admin.register(Checkpoint)

@@ -1,29 +1,23 @@
-import io
-import tempfile
-import zipfile
-from datetime import datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from compliance import actors
 from compliance.admin.base import ReadOnlyAdmin, done
+from compliance.admin.exporting import export_page
 from compliance.models import ConsentMethod, ConsentRecord, ConsentState
 from compliance.services import consent, exports
 
 ACTION_COLOURS = {"given": "success", "withdrawn": "danger", "expired": "warning"}
-EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time in every archive, so that equal exports are equal files
 
 
 class WithdrawForm(BaseDialogForm):
@@ -33,17 +27,6 @@ class WithdrawForm(BaseDialogForm):
         help_text=_("For example: telephone call of today"),
         widget=UnfoldAdminTextInputWidget,
     )
-
-
-class ExportForm(forms.Form):
-    start = forms.DateField(label=_("Recorded from"), required=False, widget=UnfoldAdminDateWidget)
-    end = forms.DateField(label=_("Recorded until, included"), required=False, widget=UnfoldAdminDateWidget)
-
-    def clean(self) -> dict[str, Any]:
-        values: dict[str, Any] = super().clean() or {}
-        if values.get("start") and values.get("end") and values["start"] > values["end"]:
-            self.add_error("end", _("The end lies before the start."))
-        return values
 
 
 @admin.register(ConsentState)
@@ -112,28 +95,8 @@ class ConsentRecordAdmin(ReadOnlyAdmin):
 
     @action(description=_("Export for auditors"), permissions=["export"], url_path="export")
     def export(self, request: HttpRequest) -> HttpResponse:
-        form = ExportForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            start, end = form.cleaned_data["start"], form.cleaned_data["end"]
-            return _archive(_midnight(start), _midnight(end + timedelta(days=1) if end else None), request)
-        context = {**self.admin_site.each_context(request), "form": form, "opts": self.opts, "title": _("Export")}
-        return render(request, "compliance/admin/export.html", context)
-
-
-def _midnight(day: Any) -> datetime | None:
-    return timezone.make_aware(datetime.combine(day, time.min)) if day else None
-
-
-def _archive(start: datetime | None, end: datetime | None, request: HttpRequest) -> HttpResponse:
-    """The export as one ZIP file, byte-identical when repeated for the same range."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "consents"
-        exports.export_consents(out=out, start=start, end=end, actor=actors.user(request.user), now=timezone.now())
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in sorted(out.iterdir()):
-                entry = zipfile.ZipInfo(file.name, EPOCH)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, file.read_bytes())
-    headers = {"Content-Disposition": 'attachment; filename="consents.zip"'}
-    return HttpResponse(buffer.getvalue(), content_type="application/zip", headers=headers)
+        text = gettext(
+            "Consent records and notices as CSV and JSON Lines, with a manifest that carries the SHA-256 of each file. "
+            "The same range gives the same bytes. Leave the dates empty for everything."
+        )
+        return export_page(request, self, name="consents", text=text, write=exports.export_consents)

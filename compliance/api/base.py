@@ -32,7 +32,7 @@ class ApiView(APIView):
     @property
     def required_scopes(self) -> Sequence[str]:
         """What `TokenHasScope` asks for. A method that the endpoint lacks needs none: its answer is 405."""
-        return self.scopes.get(self.request.method or "", ())
+        return self.scopes.get(_method(self.request), ())
 
     @property
     def actor(self) -> str:
@@ -47,7 +47,12 @@ class ApiView(APIView):
     @staticmethod
     def read(kind: type[Input], request: Request) -> Input:
         """The checked body, or the checked query of a GET. Raises `ValidationError` naming each bad field."""
-        data: Any = request.query_params.dict() if request.method == "GET" else request.data
+        data: Any = request.query_params.dict() if _method(request) == "GET" else request.data
         serializer = kind(data=data)
         serializer.is_valid(raise_exception=True)
         return serializer
+
+
+def _method(request: Request) -> str:
+    """HEAD is GET without the body (RFC 9110, section 9.3.2), and Django answers it with the same handler."""
+    return "GET" if request.method == "HEAD" else request.method or ""

@@ -51,3 +51,17 @@ def create(*, name: str, scopes: Sequence[str], actor: str, now: datetime) -> tu
             now=now,
         )
     return client, secret
+
+
+def remove(*, client: ApiClient, actor: str, now: datetime) -> None:
+    """Shut a client out: its tokens end with it."""
+    with transaction.atomic():
+        audit.append(
+            action="api_client.removed",
+            actor=actor,
+            object_type="api_client",
+            object_id=client.client_id,
+            details={"name": client.name, "scopes": client.scopes},
+            now=now,
+        )
+        client.delete()

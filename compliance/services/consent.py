@@ -4,7 +4,8 @@ Newest means by the time the person decided, whatever order the records arrive i
 instant the withdrawal counts. A time that lies ahead of ours counts as the moment we learned of it, so that no clock
 that runs ahead outlasts a withdrawal made now. An expiry is no decision: it ends the consent it was written for, and
 any later decision of the person counts, however late its record arrives. Only a decision of the person's own
-(`FRESH_METHODS`) undoes their earlier unsubscribing: an import or a partner's record never revives an address.
+(`FRESH_METHODS`) undoes their earlier withdrawal or unsubscribing: a yes that an import or a partner reports is kept in
+the ledger, but revives nobody.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,12 +25,43 @@ from compliance.models import (
     Purpose,
     Subject,
 )
-from compliance.services import audit, suppression
+from compliance.services import audit, consent_rows, propagation, suppression
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 FRESH_METHODS = frozenset({ConsentMethod.FORM, ConsentMethod.DOUBLE_OPT_IN})
 BATCH = 5_000
 SOURCE_LENGTH = 120
+
+# A yes at second hand counts only if the person's own last word before it, a yes of theirs or a no, was not a no. The
+# last condition of the update: a no that arrives late may take the ground from a state that others reported.
+UPDATE_STATES = """
+    WITH concerned AS (
+        SELECT DISTINCT subject_id, purpose_id, channel FROM compliance_consentrecord WHERE id = ANY(%(records)s)
+    ), counting AS (
+        SELECT record.*, least(occurred_at, recorded_at) AS counted_at
+        FROM compliance_consentrecord record JOIN concerned USING (subject_id, purpose_id, channel)
+        WHERE action <> 'expired' AND (action <> 'given' OR method = ANY(%(fresh)s) OR 'withdrawn' IS DISTINCT FROM (
+            SELECT word.action FROM compliance_consentrecord word
+            WHERE word.subject_id = record.subject_id AND word.purpose_id = record.purpose_id
+              AND word.channel = record.channel
+              AND (word.action = 'withdrawn' OR word.action = 'given' AND word.method = ANY(%(fresh)s))
+              AND least(word.occurred_at, word.recorded_at) <= least(record.occurred_at, record.recorded_at)
+            ORDER BY least(word.occurred_at, word.recorded_at) DESC, (word.action = 'given') LIMIT 1
+        ))
+    )
+    INSERT INTO compliance_consentstate AS state
+        (subject_id, purpose_id, channel, action, record_id, occurred_at, expires_at)
+    SELECT DISTINCT ON (subject_id, purpose_id, channel)
+        subject_id, purpose_id, channel, action, id, counted_at, expires_at
+    FROM counting
+    ORDER BY subject_id, purpose_id, channel, counted_at DESC, (action = 'given'), id DESC
+    ON CONFLICT (subject_id, purpose_id, channel) DO UPDATE SET
+        action = excluded.action, record_id = excluded.record_id,
+        occurred_at = excluded.occurred_at, expires_at = excluded.expires_at
+    WHERE excluded.occurred_at > state.occurred_at
+       OR (excluded.occurred_at = state.occurred_at AND (excluded.action <> 'given' OR state.action = 'given'))
+       OR (state.action = 'given' AND state.record_id NOT IN (SELECT id FROM counting))
+"""
 
 
 class ConsentError(ValueError):
@@ -89,7 +121,8 @@ def record_many(*, decisions: Sequence[Decision], actor: str, now: datetime) -> 
             [_record(decision, actor, now) for decision in decisions], batch_size=BATCH
         )
         _update_states([stored.pk for stored in records])
-        audit.append_many(entries=[_entry(stored, actor) for stored in records], now=now)
+        audit.append_many(entries=_entries(records, actor), now=now)
+        propagation.enqueue(records=records, now=now)
         return records
 
 
@@ -124,7 +157,8 @@ def expire_due(*, now: datetime, actor: str, limit: int = 10_000) -> int:
             [_record(_expiry(state), actor, now) for state in states], batch_size=BATCH
         )
         _end_states([stored.pk for stored in records])
-        audit.append_many(entries=[_entry(stored, actor) for stored in records], now=now)
+        audit.append_many(entries=_entries(records, actor), now=now)
+        propagation.enqueue(records=records, now=now)
         return len(records)
 
 
@@ -188,27 +222,9 @@ def _record(decision: Decision, actor: str, now: datetime) -> ConsentRecord:
 
 
 def _update_states(record_ids: list[int]) -> None:
-    """Make the newest of the given records the state, where it is newer than the state there is."""
+    """Make the newest decision that counts the state, for everybody whom these records concern."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO compliance_consentstate AS state
-                (subject_id, purpose_id, channel, action, record_id, occurred_at, expires_at)
-            SELECT DISTINCT ON (subject_id, purpose_id, channel)
-                subject_id, purpose_id, channel, action, id, least(occurred_at, recorded_at), expires_at
-            FROM compliance_consentrecord
-            WHERE id = ANY(%s)
-            ORDER BY subject_id, purpose_id, channel,
-                least(occurred_at, recorded_at) DESC, (action = 'given'), id DESC
-            ON CONFLICT (subject_id, purpose_id, channel) DO UPDATE SET
-                action = excluded.action, record_id = excluded.record_id,
-                occurred_at = excluded.occurred_at, expires_at = excluded.expires_at
-            WHERE excluded.occurred_at > state.occurred_at
-               OR (excluded.occurred_at = state.occurred_at
-                   AND (excluded.action <> 'given' OR state.action = 'given'))
-            """,
-            [record_ids],
-        )
+        cursor.execute(UPDATE_STATES, {"records": record_ids, "fresh": sorted(FRESH_METHODS)})
 
 
 def _end_states(record_ids: list[int]) -> None:
@@ -229,6 +245,12 @@ def _is_current(stored: ConsentRecord) -> bool:
     return ConsentState.objects.filter(record=stored).exists()
 
 
+def _entries(records: Iterable[ConsentRecord], actor: str) -> list[audit.Entry]:
+    """One leaf for each record as it is stored now, in their order."""
+    stored = ConsentRecord.objects.select_related("subject", "purpose", "notice").in_bulk([row.pk for row in records])
+    return [_entry(stored[row.pk], actor) for row in records]
+
+
 def _entry(stored: ConsentRecord, actor: str) -> audit.Entry:
     return audit.Entry(
         action=f"consent.{stored.action}",
@@ -244,5 +266,6 @@ def _entry(stored: ConsentRecord, actor: str) -> audit.Entry:
             "source": stored.source,
             "occurred_at": stored.occurred_at.isoformat(),
             "expires_at": stored.expires_at.isoformat() if stored.expires_at else None,
+            "record_sha256": consent_rows.digest(stored),
         },
     )

@@ -6,8 +6,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,11 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from compliance.models import ConsentRecord, Notice
-from compliance.services import audit
+from compliance.services import audit, consent_rows
+from compliance.services.consent_rows import written_time
 
 CHUNK = 5_000
-COLUMNS = (
-    "uid", "subject", "purpose", "channel", "action", "method", "notice", "source", "occurred_at", "expires_at",
-    "recorded_at", "recorded_by", "evidence",
-)  # fmt: skip
+FORMAT = "heed-consents-1"
 MANIFEST = "manifest.json"
 
 
@@ -39,6 +38,15 @@ class ExportSummary:
     manifest_sha256: str
 
 
+@dataclass(frozen=True)
+class ConsentFiles:
+    """What the files hold: how many records, when the last of them was recorded, how many notices."""
+
+    records: int
+    last_recorded_at: str | None
+    notices: int
+
+
 def export_consents(
     *, out: Path, start: datetime | None, end: datetime | None, actor: str, now: datetime,
     progress: Callable[[int, int], None] | None = None,
@@ -50,29 +58,55 @@ def export_consents(
     appears whole or not at all, and not without its audit leaf; an earlier export in its place is replaced. Raises
     `ExportError`.
     """
+    with replaced(out) as draft:
+        written = write_consents(draft, start=start, end=end, progress=progress)
+        facts = {"format": FORMAT, "from": written_time(start), "to": written_time(end), **asdict(written)}
+        manifest = write_manifest(draft, facts)
+        audit.append(
+            action="consents.exported",
+            actor=actor,
+            object_type="export",
+            object_id=manifest,
+            details={"from": written_time(start), "to": written_time(end), "records": written.records},
+            now=now,
+        )
+    return ExportSummary(records=written.records, notices=written.notices, manifest_sha256=manifest)
+
+
+@contextmanager
+def replaced(out: Path) -> Iterator[Path]:
+    """A folder to write an export into, which takes the place of `out` when all went well, in one transaction.
+
+    Raises `ExportError` when `out` is something else than an earlier export.
+    """
     _refuse_foreign_folder(out)
-    records = _records(start, end)
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        count, last = _write_records(draft, records, progress)
-        notices = _write_notices(draft, records, end)
-        manifest = _write_manifest(draft, start, end, last, count, notices)
         with transaction.atomic():
-            audit.append(
-                action="consents.exported",
-                actor=actor,
-                object_type="export",
-                object_id=manifest,
-                details={"from": _time(start), "to": _time(end), "records": count},
-                now=now,
-            )
+            yield draft
             if out.exists():
                 shutil.rmtree(out)
             os.replace(draft, out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return ExportSummary(records=count, notices=notices, manifest_sha256=manifest)
+
+
+def write_consents(
+    folder: Path, *, start: datetime | None, end: datetime | None, progress: Callable[[int, int], None] | None = None
+) -> ConsentFiles:
+    """Write consents.csv, consents.jsonl and notices.jsonl for the range."""
+    records = _records(start, end)
+    count, last = _write_records(folder, records, progress)
+    return ConsentFiles(records=count, last_recorded_at=last, notices=_write_notices(folder, records, end))
+
+
+def write_manifest(folder: Path, facts: Mapping[str, Any]) -> str:
+    """Write the manifest, these facts and the SHA-256 of each file, and return its own SHA-256."""
+    manifest = {**facts, "files": {path.name: _sha256(path) for path in sorted(folder.iterdir())}}
+    data = (json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    (folder / MANIFEST).write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
 
 
 def _refuse_foreign_folder(out: Path) -> None:
@@ -101,39 +135,17 @@ def _write_records(
         (folder / "consents.csv").open("w", newline="", encoding="utf-8") as table,
         (folder / "consents.jsonl").open("w", encoding="utf-8") as lines,
     ):
-        writer = csv.DictWriter(table, COLUMNS)
+        writer = csv.DictWriter(table, consent_rows.COLUMNS)
         writer.writeheader()
-        for row in map(_row, records.iterator(chunk_size=CHUNK)):
-            lines.write(_json(row) + "\n")
-            cells = row | {"evidence": _json(row["evidence"]), "notice": _json(row["notice"])}
-            writer.writerow({name: _cell(value) for name, value in cells.items()})
+        for row in map(consent_rows.row, records.iterator(chunk_size=CHUNK)):
+            lines.write(consent_rows.line(row) + "\n")
+            writer.writerow({name: _cell(value) for name, value in row.items()})
             count, last = count + 1, row["recorded_at"]
             if progress and count % CHUNK == 0:
                 progress(count, total)
     if progress:
         progress(count, total)
     return count, last
-
-
-def _row(record: ConsentRecord) -> dict[str, Any]:
-    notice = record.notice
-    return {
-        "uid": str(record.uid),
-        "subject": str(record.subject.uid),
-        "purpose": record.purpose.key,
-        "channel": record.channel,
-        "action": record.action,
-        "method": record.method,
-        "notice": {"version": notice.version, "language": notice.language, "sha256": notice.text_sha256}
-        if notice
-        else None,
-        "source": record.source,
-        "occurred_at": _time(record.occurred_at),
-        "expires_at": _time(record.expires_at),
-        "recorded_at": _time(record.recorded_at),
-        "recorded_by": record.recorded_by,
-        "evidence": record.evidence,
-    }
 
 
 def _write_notices(folder: Path, records: QuerySet[ConsentRecord], end: datetime | None) -> int:
@@ -144,35 +156,9 @@ def _write_notices(folder: Path, records: QuerySet[ConsentRecord], end: datetime
     count = 0
     with (folder / "notices.jsonl").open("w", encoding="utf-8") as lines:
         for notice in notices:
-            line = {
-                "purpose": notice.purpose.key,
-                "version": notice.version,
-                "language": notice.language,
-                "published_at": _time(notice.published_at),
-                "sha256": notice.text_sha256,
-                "text": notice.text,
-            }
-            lines.write(_json(line) + "\n")
+            lines.write(consent_rows.line(consent_rows.notice_row(notice)) + "\n")
             count += 1
     return count
-
-
-def _write_manifest(
-    folder: Path, start: datetime | None, end: datetime | None, last: str | None, count: int, notices: int
-) -> str:
-    """Write the manifest and return its SHA-256. It holds nothing that differs between two exports of one range."""
-    manifest = {
-        "format": "heed-consents-1",
-        "from": _time(start),
-        "to": _time(end),
-        "last_recorded_at": last,
-        "records": count,
-        "notices": notices,
-        "files": {path.name: _sha256(path) for path in sorted(folder.iterdir())},
-    }
-    data = (json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
-    (folder / MANIFEST).write_bytes(data)
-    return hashlib.sha256(data).hexdigest()
 
 
 def _sha256(path: Path) -> str:
@@ -180,16 +166,13 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _time(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="microseconds") if moment else None
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-
-
 def _cell(value: Any) -> Any:
-    """A spreadsheet would run a text that starts like a formula; a leading quote makes it plain text (OWASP)."""
+    """Nothing for what is not there, JSON for what has parts.
+
+    A spreadsheet would run a text that starts like a formula; a leading quote makes it plain text (OWASP).
+    """
+    if isinstance(value, dict):
+        return consent_rows.line(value)
     if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
         return "'" + value
     return "" if value is None else value

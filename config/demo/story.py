@@ -18,15 +18,16 @@ from tqdm import tqdm
 from campaigns.models import Campaign, Delivery, Run
 from campaigns.states import CampaignState, DeliveryState
 from compliance import addresses
-from compliance.models import AuditLeaf, ConsentMethod, ConsentRecord
+from compliance.models import AuditLeaf
 from compliance.selectors import audit as audit_selectors
 from compliance.services import audit, exports
 from config.demo import consents, data, plans
 from config.demo.sink import Sink
 from segments.models import Event, Identity, IdentityKind, Profile
-from segments.services import imports, rfm
+from segments.services import imports, rfm, sources
 
 ACTOR = "demo"
+FIRST, SECOND = plans.CAMPAIGNS
 UNSUBSCRIBERS = 25
 CAMPAIGN_TIMEOUT = 150  # seconds
 WEB_TIMEOUT = 60  # seconds
@@ -79,17 +80,18 @@ class Story:
         return campaign.runs.get()
 
     def unsubscribe_some(self, *, first: Run) -> list[str]:
-        """Use the one-click link of some recipients who are in the second campaign's segment. Returns addresses."""
-        wanted = self._addresses_of_second_segment()
+        """Use the one-click link of some recipients whom the second campaign is for as well. Returns addresses."""
+        wanted = self._addresses_of_second_audience()
         chosen = [mail for mail in self.sink.received(str(first.uid)) if mail["to"] in wanted][:UNSUBSCRIBERS]
         if len(chosen) < UNSUBSCRIBERS:
             raise DemoError(f"only {len(chosen)} recipients to unsubscribe, expected {UNSUBSCRIBERS}")
-        _wait_until_serving(urljoin(chosen[0]["unsubscribe"], reverse("health")))
-        before = ConsentRecord.objects.filter(method=ConsentMethod.ONE_CLICK).count()
-        for mail in chosen:
-            _post_one_click(mail["unsubscribe"])
-        new = ConsentRecord.objects.filter(method=ConsentMethod.ONE_CLICK).count() - before
-        self.say(f"unsubscribed by one click over HTTP: {len(chosen)} people ({new} new withdrawals)")
+        if Run.objects.filter(campaign__key=SECOND).exists():
+            self.say(f"unsubscribed by one click before: {len(chosen)} people")
+        else:
+            _wait_until_serving(urljoin(chosen[0]["unsubscribe"], reverse("health")))
+            for mail in chosen:
+                _post_one_click(mail["unsubscribe"])
+            self.say(f"unsubscribed by one click over HTTP: {len(chosen)} people")
         return [mail["to"] for mail in chosen]
 
     def summary(self, *, first: Run, second: Run, unsubscribed: list[str]) -> dict[str, Any]:
@@ -125,6 +127,7 @@ class Story:
 
     def _import(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        shift = data.shift_to(sources.get_or_create(data.SOURCE).created_at)
         people = data.write_profiles(self.folder)
         with _bar("profiles") as progress:
             job = imports.import_profiles(
@@ -132,13 +135,16 @@ class Story:
                 now=timezone.now(), progress=progress,
             )  # fmt: skip
         self.say(f"profiles: {job.accepted} accepted, {job.rejected} rejected")
-        purchases = data.write_purchases(self.folder)
+        purchases = data.write_purchases(self.folder, shift)
         with _bar("purchases") as progress:
             job = imports.import_events(
                 path=purchases, source_key=data.SOURCE, mapping=data.EVENT_MAPPING, name="purchase",
                 currency=data.CURRENCY, timezone=data.TIME_ZONE, actor=ACTOR, now=timezone.now(), progress=progress,
             )  # fmt: skip
-        self.say(f"purchases: {job.accepted} accepted, {job.duplicates} duplicates, {job.rejected} rejected")
+        self.say(
+            f"purchases: {job.accepted} accepted, {job.duplicates} duplicates, {job.rejected} rejected; "
+            f"all moved by {shift.days} days, so that they end this week"
+        )
 
     def _people(self) -> list[tuple[int, int, bytes]]:
         """Household id, subject id and address digest of every household, by the synthetic address's digest."""
@@ -152,8 +158,11 @@ class Story:
             people.append((household, subjects[digest], digest))
         return people
 
-    def _addresses_of_second_segment(self) -> set[str]:
-        members = set(self.segments["autumn-shoppers"].memberships.values_list("profile_id", flat=True))
+    def _addresses_of_second_audience(self) -> set[str]:
+        """Those whom the second campaign was or will be planned for: its segment changes as time goes by."""
+        planned = Delivery.objects.filter(run__campaign__key=SECOND).values_list("profile_id", flat=True)
+        segment = self.segments[plans.CAMPAIGNS[SECOND][1]]
+        members = set(planned) or set(segment.memberships.values_list("profile_id", flat=True))
         return {data.email_of(household) for household, subject_id, _ in self._people() if subject_id in members}
 
     def _wait_until_finished(self, campaign: Campaign) -> None:

@@ -1,13 +1,31 @@
-from segments.admin import cleaning_rule, event, import_job, profile, quality, quarantine, segment, tag, value_types
+from segments.admin import (
+    cleaning_rule,
+    customer_base,
+    event,
+    import_job,
+    profile,
+    quality,
+    quarantine,
+    segment,
+    source,
+    tag,
+    tag_boost,
+    tag_exclusion,
+    value_types,
+)
 
 __all__ = [
     "cleaning_rule",
+    "customer_base",
     "event",
     "import_job",
     "profile",
     "quality",
     "quarantine",
     "segment",
+    "source",
     "tag",
+    "tag_boost",
+    "tag_exclusion",
     "value_types",
 ]

@@ -4,10 +4,12 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from compliance import actors
 from compliance.admin.base import ReadOnlyAdmin, progress_bar
 from segments.models import ImportJob, RejectedRow
 from segments.services import imports
@@ -56,7 +58,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
 
 @admin.register(RejectedRow)
 class RejectedRowAdmin(ReadOnlyAdmin):
-    """Rows that could not be used, with the reason; nothing is lost."""
+    """Rows that could not be used, with the reason; nothing is lost. Each look at a row's content is logged."""
 
     list_display = ["job", "row_number", "field", "reason"]
     list_filter = ["field", ("job", admin.RelatedOnlyFieldListFilter)]
@@ -65,8 +67,20 @@ class RejectedRowAdmin(ReadOnlyAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         fields = ["job", "row_number", "field", "reason"]
-        return [*fields, "row"] if request.user.has_perm("segments.view_personal_data") else fields
+        return [*fields, "row"] if _may_look(request) else fields
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> RejectedRow | None:
+        rejected: RejectedRow | None = super().get_object(request, object_id, from_field)
+        if rejected is not None and self.has_view_permission(request, rejected) and _may_look(request):
+            rejected.content = imports.look(  # type: ignore[attr-defined]
+                rejected=rejected, actor=actors.user(request.user), now=timezone.now()
+            )
+        return rejected
 
     @display(description=_("row as it came"))
     def row(self, obj: RejectedRow) -> str:
-        return json.dumps(imports.rejected_row(obj), ensure_ascii=False, indent=1)
+        return json.dumps(obj.content, ensure_ascii=False, indent=1)  # type: ignore[attr-defined]
+
+
+def _may_look(request: HttpRequest) -> bool:
+    return request.user.has_perm("segments.view_personal_data")

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -102,7 +102,7 @@ class FindProfileView(ApiView):
 
 def _profiles() -> Any:
     now = timezone.now()
-    carried = ProfileTag.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now)).select_related("tag")
+    carried = ProfileTag.objects.carried(now).weighed(now).select_related("tag")
     return Profile.objects.select_related("subject", "stats").prefetch_related(
         Prefetch("tags", queryset=carried.order_by("tag__key"), to_attr="carried_tags")
     )

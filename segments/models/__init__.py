@@ -4,14 +4,20 @@ from segments.models.event import Event
 from segments.models.event_type import EventType
 from segments.models.identity import Identity, IdentityKind
 from segments.models.import_job import ImportJob, ImportKind, ImportState, RejectedRow
+from segments.models.pending_gain import PendingGain
 from segments.models.profile import Gender, Profile
+from segments.models.profile_tag import ProfileTag
 from segments.models.quality_day import QualityDay
 from segments.models.quality_standard import QualityStandard
 from segments.models.quarantine import QuarantinedEvent, QuarantineState
 from segments.models.segment import Segment, SegmentMembership, SegmentVersion
 from segments.models.source import Source
 from segments.models.stats import ProfileStats
-from segments.models.tag import ProfileTag, Tag, TagLayer
+from segments.models.tag import Measure, Output, Rhythm, Tag, TagKind, TagLayer
+from segments.models.tag_boost import TagBoost
+from segments.models.tag_exclusion import TagExclusion
+from segments.models.tag_gain import TagGain
+from segments.models.tag_parameter import TagParameter
 from segments.models.touch import Touch
 
 __all__ = [
@@ -27,6 +33,9 @@ __all__ = [
     "ImportJob",
     "ImportKind",
     "ImportState",
+    "Measure",
+    "Output",
+    "PendingGain",
     "Profile",
     "ProfileStats",
     "ProfileTag",
@@ -35,11 +44,17 @@ __all__ = [
     "QuarantineState",
     "QuarantinedEvent",
     "RejectedRow",
+    "Rhythm",
     "Segment",
     "SegmentMembership",
     "SegmentVersion",
     "Source",
     "Tag",
+    "TagBoost",
+    "TagExclusion",
+    "TagGain",
+    "TagKind",
     "TagLayer",
+    "TagParameter",
     "Touch",
 ]

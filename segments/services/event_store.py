@@ -24,44 +24,52 @@ INCOMING = """
 # count one order twice, and none wait for each other in a circle.
 LOCK = """
     SELECT FROM segments_profilestats
-    WHERE profile_id IN (SELECT profile_id FROM incoming_event) ORDER BY profile_id FOR UPDATE
+    WHERE profile_id IN (SELECT profile_id FROM incoming_event) ORDER BY profile_id FOR NO KEY UPDATE
 """
-# An order is the set of purchases of one person at one instant: new only if no line of it is stored yet. The look at
+# An order is the set of purchases of one person at one instant: new only if no line of it is stored yet. Where all of
+# somebody's new purchases lie after or before those known, nothing needs to be looked up; else the look at
 # segments_event sees it as it was before this statement.
 STORE = f"""
     WITH stored AS (
         INSERT INTO segments_event ({COLUMNS}, source_id, received_at)
         SELECT {COLUMNS}, %(source)s, %(now)s FROM incoming_event ORDER BY profile_id, occurred_at, dedup
         ON CONFLICT (profile_id, occurred_at, dedup) DO NOTHING
-        RETURNING profile_id, occurred_at, dedup, name, amount
-    ), orders AS (
-        SELECT profile_id, occurred_at, sum(amount) AS amount, NOT EXISTS (
-            SELECT FROM segments_event earlier
-            WHERE earlier.profile_id = stored.profile_id AND earlier.occurred_at = stored.occurred_at
-              AND earlier.name = 'purchase'
-        ) AS is_new
-        FROM stored WHERE name = 'purchase' GROUP BY profile_id, occurred_at
-    ), bought AS (
-        SELECT profile_id, count(*) FILTER (WHERE is_new) AS orders, coalesce(sum(amount), 0) AS amount,
-               min(occurred_at) AS first_at, max(occurred_at) AS last_at
-        FROM orders GROUP BY profile_id
+        RETURNING profile_id, occurred_at, dedup, name, amount, category
     ), did AS (
-        SELECT profile_id, count(*) AS events, min(occurred_at) AS first_at, max(occurred_at) AS last_at
+        SELECT profile_id, count(*) AS events, min(occurred_at) AS first_at, max(occurred_at) AS last_at,
+               array_agg(DISTINCT occurred_at) FILTER (WHERE name = 'purchase') AS orders,
+               sum(amount) FILTER (WHERE name = 'purchase') AS amount
         FROM stored GROUP BY profile_id
     ), counted AS (
         UPDATE segments_profilestats stats SET
             event_count = stats.event_count + did.events,
             first_event_at = LEAST(stats.first_event_at, did.first_at),
             last_event_at = GREATEST(stats.last_event_at, did.last_at),
-            order_count = stats.order_count + coalesce(bought.orders, 0),
-            order_amount = stats.order_amount + coalesce(bought.amount, 0),
-            first_order_at = LEAST(stats.first_order_at, bought.first_at),
-            last_order_at = GREATEST(stats.last_order_at, bought.last_at)
-        FROM did LEFT JOIN bought USING (profile_id)
+            order_count = stats.order_count + CASE
+                WHEN did.orders IS NULL THEN 0
+                WHEN stats.order_count = 0 OR did.orders[1] > stats.last_order_at
+                    OR did.orders[cardinality(did.orders)] < stats.first_order_at THEN cardinality(did.orders)
+                ELSE (
+                    SELECT count(*) FILTER (WHERE NOT EXISTS (
+                        SELECT FROM segments_event earlier
+                        WHERE earlier.profile_id = stats.profile_id AND earlier.occurred_at = ordered.at
+                          AND earlier.name = 'purchase'
+                    )) FROM unnest(did.orders) AS ordered (at)
+                ) END,
+            order_amount = stats.order_amount + coalesce(did.amount, 0),
+            first_order_at = LEAST(stats.first_order_at, did.orders[1]),
+            last_order_at = GREATEST(stats.last_order_at, did.orders[cardinality(did.orders)])
+        FROM did
         WHERE stats.profile_id = did.profile_id
     ), touched AS (
         INSERT INTO segments_touch (profile_id, cause, touched_at)
-        SELECT DISTINCT profile_id, 'event:' || name, %(now)s::timestamptz FROM stored
+        SELECT profile_id, 'event:' || name, %(now)s::timestamptz FROM stored GROUP BY profile_id, name
+    ), gained AS (
+        INSERT INTO segments_pendinggain (profile_id, tag_id, category, occurred_at, gain)
+        SELECT stored.profile_id, gain.tag_id, stored.category, stored.occurred_at, gain.gain
+        FROM stored JOIN segments_taggain gain ON gain.event_name = stored.name
+        JOIN segments_tag tag ON tag.id = gain.tag_id AND tag.is_active AND tag.rhythm = 'at_once'
+        WHERE stored.category <> ''
     )
 """  # noqa: S608  # put together from constants only
 

@@ -12,10 +12,11 @@ from segments import event_cleaning, identities, value_types
 from segments.cleaning import DailyLimit, Verdict
 from segments.event_input import EventInput, check, dedup_key
 from segments.event_line import line, utc
-from segments.models import Identity, Profile, Source
+from segments.models import Profile, Source
 from segments.partitions import month_of
 from segments.profile_input import IDENTIFIERS, InputError
 from segments.selectors.cleaning import EventRules
+from segments.selectors.identities import owners as owners_of
 from segments.selectors.value_types import event_schemas
 from segments.services import event_store, quality
 from segments.services.quarantine_intake import Holding
@@ -120,9 +121,7 @@ def _store(
 def find_people(*, source: Source, named: Iterable[Named]) -> dict[Named, int | InputError]:
     """The people with these identifiers by one look-up, or why there is none (`UnknownPersonError`: nobody yet)."""
     keys = {name: _key(name, source) for name in named}
-    wanted = [key.digest for key in keys.values() if isinstance(key, identities.IdentityKey)]
-    rows = Identity.objects.filter(digest__in=wanted).values_list("kind", "digest", "profile_id")
-    owners = {identities.IdentityKey(kind, bytes(digest)): profile_id for kind, digest, profile_id in rows}
+    owners = owners_of([key for key in keys.values() if isinstance(key, identities.IdentityKey)])
     return {
         name: key if isinstance(key, InputError) else owners.get(key) or UnknownPersonError(name[0])
         for name, key in keys.items()

@@ -82,6 +82,16 @@ def rejected_row(rejected: RejectedRow) -> dict[str, Any]:
     return row
 
 
+def look(*, rejected: RejectedRow, actor: str, now: datetime) -> dict[str, Any]:
+    """The row as it came, for `actor`; it may name a person, so the audit log keeps who looked."""
+    with transaction.atomic():
+        audit.append(
+            action="rejected_row.viewed", actor=actor, object_type="import", object_id=rejected.job.uid,
+            details={"row_number": rejected.row_number}, now=now,
+        )  # fmt: skip
+        return rejected_row(rejected)
+
+
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)

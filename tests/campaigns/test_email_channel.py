@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from pytest_django import Settings
 
 from campaigns.channels import (
@@ -16,6 +18,7 @@ from campaigns.channels import (
 )
 from campaigns.channels.email import EmailAdapter
 from campaigns.mime import Sender
+from campaigns.models import SendingChannel
 from tests.campaigns.smtp import CLOSE, RESET, SILENCE, Mailbox, ScriptedServer
 
 SENDER = Sender("The shop", "shop@example.com")
@@ -180,3 +183,13 @@ def test_console_backend_serves_trials(mail: Settings, capsys: pytest.CaptureFix
     with adapter_for(kind="email", sender=SENDER) as adapter:
         adapter.send(outgoing())
     assert "Message-ID: <0123.7.0@" in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+def test_a_sender_of_an_international_domain_is_kept_in_the_form_that_smtp_carries(admin_client: Client) -> None:
+    form = {
+        "key": "post", "name": "Post", "kind": "email", "from_name": "Shop", "batch_size": "100", "is_active": "on",
+        "from_address": "shop@bücher.example.com",
+    }  # fmt: skip
+    admin_client.post(reverse("admin:campaigns_sendingchannel_add"), form)
+    assert SendingChannel.objects.get().from_address == "shop@xn--bcher-kva.example.com"

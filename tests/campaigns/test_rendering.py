@@ -1,4 +1,5 @@
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -70,6 +71,8 @@ def test_refuses_what_could_not_be_sent(parts: dict[str, str], field: str, reaso
         ("{% for i in (1..900) %}" + "x" * 1000 + "{% endfor %}", "output stream limit"),
         ("{% assign s = 'x' %}" + "{% assign s = s | append: s %}" * 40, "limit reached"),
         ("{% for i in (1..1000) %}" + "{% if i == 0 %}{% endif %}" * 7000 + "{% endfor %}", "takes too long"),
+        ("{{ '" + "x" * 9000 + "' | replace: 'x', '" + "y" * 9000 + "' | size }}", "output stream limit"),
+        ("{{ '" + "x," * 9000 + "' | split: ',' | join: '" + "y" * 9000 + "' | size }}", "output stream limit"),
     ],
 )
 def test_a_template_cannot_take_the_worker_with_it(source: str, reason: str) -> None:
@@ -78,6 +81,29 @@ def test_a_template_cannot_take_the_worker_with_it(source: str, reason: str) -> 
     with pytest.raises(TemplateError, match=reason):
         compiled.render(values())
     assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ (1..5000000) | reverse | size }}",
+        "{% if (1..5000000) contains profile.name %}x{% endif %}",
+        "{% for i in (1..3) %}{% assign all = (1..5000000) %}{% endfor %}",
+    ],
+)
+def test_a_range_is_for_loops_only(source: str) -> None:
+    with pytest.raises(TemplateError, match="a range can only be looped over"):
+        rendering.validate(subject="s", text=TEXT + source, html="")
+    rendering.validate(subject="s", text=TEXT + "{% for i in (1..3) %}{{ i }}{% endfor %}", html="")
+
+
+@pytest.mark.parametrize("opening", ["<a ", "<!--", "<style", "<title", "{{", "{%", "<a x='", '<a href "'])
+def test_what_is_opened_ever_again_and_never_closed_takes_no_time(opening: str) -> None:
+    started = time.monotonic()
+    with suppress(TemplateError):
+        rendering.validate(subject="s", text=TEXT, html=HTML + "<style></style>" + opening * 15_000)
+    rendering.HREF.findall(opening * 15_000)
+    assert time.monotonic() - started < 2
 
 
 def test_a_good_template_passes() -> None:

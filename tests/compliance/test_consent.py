@@ -234,6 +234,25 @@ def test_only_a_decision_of_the_persons_own_revives_an_unsubscribed_address(
     assert reason(subject, purpose_id, later) == ("" if revived else "suppressed")
 
 
+def test_a_fresh_consent_to_one_purpose_revives_no_other_after_unsubscribing_from_everything(
+    make: Make, subject: Subject, now: datetime
+) -> None:
+    purpose_id, other = make().purpose_id, NoticeFactory(purpose=PurposeFactory(key="surveys"))
+    unsubscribe.by_address(
+        digest=DIGEST, subject_id=subject.pk, purpose_id=None, channel="email", method=ConsentMethod.API, source="shop",
+        actor="test", now=now,
+    )  # fmt: skip
+    later = now + timedelta(hours=1)
+    surveys = make(purpose_id=other.purpose_id, notice_id=other.pk, occurred_at=later)
+    consent.record(decision=replace(surveys, method=ConsentMethod.API), actor="test", now=later, digest=DIGEST)
+    latest = now + timedelta(hours=2)
+    consent.record(decision=make(occurred_at=latest), actor="test", now=latest, digest=DIGEST)
+    assert reason(subject, purpose_id, latest) == ""
+    assert reason(subject, other.purpose_id, latest) == "suppressed"
+    consent.record(decision=surveys, actor="test", now=latest, digest=DIGEST)
+    assert reason(subject, other.purpose_id, latest) == ""
+
+
 def test_fresh_consent_does_not_lift_a_bounce(make: Make, subject: Subject, now: datetime) -> None:
     suppression.add(
         digest=DIGEST, channel="email", purpose_id=make().purpose_id, reason="hard_bounce", source="x", actor="test",
@@ -252,6 +271,21 @@ def test_unsubscribing_twice_changes_nothing_more(make: Make, subject: Subject, 
         )  # fmt: skip
     assert ConsentRecord.objects.filter(action="withdrawn").count() == 1
     assert Suppression.objects.count() == 1
+
+
+def test_a_consent_from_before_the_last_unsubscribing_revives_nothing_however_late_it_arrives(
+    make: Make, subject: Subject, now: datetime
+) -> None:
+    purpose_id = make().purpose_id
+    for hours in (1, 3):
+        unsubscribe.by_address(
+            digest=DIGEST, subject_id=subject.pk, purpose_id=purpose_id, channel="email", method=ConsentMethod.LINK,
+            source="link", actor="test", now=now + timedelta(hours=hours),
+        )  # fmt: skip
+    between, later = now + timedelta(hours=2), now + timedelta(hours=4)
+    consent.record(decision=make(occurred_at=between), actor="test", now=later, digest=DIGEST)
+    assert ConsentState.objects.get(subject=subject).action == "withdrawn"
+    assert reason(subject, purpose_id, later) == "suppressed"
 
 
 def test_an_unknown_address_can_unsubscribe(notice: Notice, now: datetime) -> None:

@@ -129,3 +129,15 @@ def test_no_path_outside_the_tree(index: int) -> None:
 def test_no_consistency_path_outside_the_tree(old_size: int) -> None:
     with pytest.raises(merkle.ProofError):
         merkle.consistency_path([bytes(32)] * 3, old_size)
+
+
+@given(LEAVES, st.data())
+def test_many_inclusion_paths_are_those_of_one_at_a_time(hashes: list[bytes], data: st.DataObject) -> None:
+    indices = data.draw(st.lists(st.integers(0, len(hashes) - 1), unique=True))
+    found = merkle.inclusion_paths(iter(hashes), indices)
+    assert found == {index: merkle.inclusion_path(hashes, index) for index in indices}
+
+
+def test_many_inclusion_paths_refuse_what_is_outside() -> None:
+    with pytest.raises(merkle.ProofError):
+        merkle.inclusion_paths([b"x" * 32], [1])

@@ -18,7 +18,8 @@ from compliance.channels import Channel
 from compliance.services import audit, consent, suppression
 from segments.event_input import EventInput
 from segments.models import ProfileTag
-from segments.services import events, imports, rfm, segments
+from segments.services import events, imports, rfm, segments, tags
+from segments.services.tags import assignment, boosts
 from tests.factories.campaigns import CampaignFactory, MessageTemplateFactory, SendingChannelFactory, UserFactory
 from tests.factories.compliance import NoticeFactory
 from tests.factories.segments import CleaningRuleFactory, SourceFactory, TagFactory, make_profile
@@ -134,6 +135,14 @@ def installation(transactional_db: None, tmp_path: Path) -> Campaign:
         now=now,
     )  # fmt: skip
     rfm.recompute(now=now, actor="test")
+    tags.ensure_ready_made(actor="test", now=now)
+    tags.compute_due(now=now, actor="test")
+    boosts.create(
+        tag=tag, factor=Decimal(2), goal="Spring sale", starts_at=now, ends_at=now + timedelta(days=3), actor="test",
+        now=now,
+    )  # fmt: skip
+    carrier = ProfileTag.objects.filter(tag__kind="rule").order_by("profile")[0]
+    assignment.remove(tag=carrier.tag, profile_id=carrier.profile_id, reason="asked for it", actor="test", now=now)
     _hold_a_view(now)
     rejected = tmp_path / "people.csv"
     rejected.write_text("external_id,email\nC900,nobody\nC901,someone@example.com\n")

@@ -1,6 +1,7 @@
 """Every admin page in a real browser: it opens, says nothing wrong in the console, and loads nothing from elsewhere."""
 
 import re
+import zipfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from campaigns.models import Campaign
+from compliance.kit import verify
 from compliance.models import AuditLeaf, ConsentState
 from segments.models import Profile, Segment
 from tests.journeys.conftest import Watched
@@ -157,5 +159,12 @@ def test_an_auditor_downloads_the_export_and_verifies_the_log(
             page.get_by_role("button", name="Download").click()
         files.append(Path(download.value.path()).read_bytes())
     assert files[0] == files[1]
+    page = watched.open(reverse("admin:compliance_auditleaf_changelist"))
+    page.get_by_text("Evidence kit").first.click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        archive.extractall(tmp_path / "kit")
+    assert verify.main([str(tmp_path / "kit")]) == 0
     confirm(watched.open(reverse("admin:compliance_auditleaf_changelist")), "Verify now", "Verify")
     expect(page.get_by_text("The audit log is whole")).to_be_visible()

@@ -90,3 +90,12 @@ def test_all_the_other_scopes_together_do_not_open_it(path: str, method: str, op
 @pytest.mark.parametrize(("path", "method", "operation"), operations())
 def test_its_own_scope_opens_it(path: str, method: str, operation: dict[str, Any]) -> None:
     assert call(api(*needed(operation)), path, method).status_code not in {401, 403}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("path", "method", "operation"), [param for param in operations() if param.values[1] == "get"])
+def test_asking_for_the_headers_alone_needs_the_same_scope(path: str, method: str, operation: dict[str, Any]) -> None:
+    others = set(settings.OAUTH2_SCOPES) - set(needed(operation))
+    assert call(api(*sorted(others)), path, "head").status_code == 403
+    expected = call(api(*needed(operation)), path, "get").status_code
+    assert call(api(*needed(operation)), path, "head").status_code == expected

@@ -1,4 +1,4 @@
-"""No token of an unsubscribe link reaches a log."""
+"""No token of an unsubscribe link and no address that somebody searches for reaches a log."""
 
 import logging
 
@@ -22,3 +22,12 @@ def test_a_request_for_a_link_is_logged_without_its_token(caplog: pytest.LogCapt
         Client().get(f"/u/{TOKEN}")
     assert "/u/…" in caplog.text
     assert TOKEN not in caplog.text
+
+
+@pytest.mark.django_db
+def test_an_address_that_staff_search_for_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        answer = Client().get("/admin/segments/profile/", {"q": "ada@example.com", "country__exact": "CN"})
+        Client().get(answer.headers["Location"])
+    assert "country__exact=CN" in caplog.text
+    assert "ada" not in caplog.text

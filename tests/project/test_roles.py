@@ -10,7 +10,9 @@ from django.db.models import Model
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
+from compliance.models import ApiClient, AuditLeaf
 from config import roles
+from tests.factories.api import make_client, make_token
 from tests.factories.campaigns import CampaignFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -83,15 +85,23 @@ def test_visitors_are_sent_to_the_login(model: type[Model]) -> None:
 
 ACTIONS = {
     "campaigns_campaign": ("submit", "approve", "send_back", "cancel"),
-    "compliance_auditleaf": ("verify_now",),
+    "compliance_auditleaf": ("verify_now", "evidence_kit"),
     "compliance_consentrecord": ("export",),
     "compliance_consentstate": ("withdraw",),
+    "compliance_downstreamsystem": ("renew_secret",),
+    "compliance_propagationtask": ("try_now", "acknowledge"),
+    "compliance_subjectrequest": ("confirm_identity", "package", "fulfil", "erase", "refuse"),
     "compliance_suppression": ("lift",),
     "campaigns_delivery": ("was_sent", "was_not_sent"),
     "campaigns_messagetemplate": ("preview",),
-    "segments_profile": ("personal_data",),
+    "segments_profile": ("personal_data", "give_tag", "remove_tag"),
     "segments_segment": ("refresh_now", "show_members"),
+    "segments_tag": ("recompute",),
+    "segments_tagboost": ("end_now",),
+    "segments_tagexclusion": ("readmit",),
 }
+
+LIST_ACTIONS = ("verify_now", "evidence_kit", "export")
 
 
 def _action_urls() -> Iterator[tuple[str, str]]:
@@ -110,7 +120,7 @@ def test_actions_are_refused_to_staff_without_a_role(model: str, name: str) -> N
     client = Client()
     client.force_login(UserFactory(username="nobody"))
     url = next(pattern for pattern in _patterns(model) if pattern.endswith(name))
-    path = reverse(f"admin:{url}", args=[] if name in ("verify_now", "export") else [1])
+    path = reverse(f"admin:{url}", args=[] if name in LIST_ACTIONS else [1])
     assert client.get(path).status_code == 403
     assert client.post(path, {"_form_submitted": "on"}).status_code == 403
 
@@ -168,3 +178,35 @@ def test_a_submitted_campaign_is_not_edited() -> None:
     )
     client = client_of("Marketing")
     assert client.post(reverse("admin:campaigns_campaign_change", args=[campaign.pk]), {"name": "x"}).status_code == 403
+
+
+@pytest.mark.parametrize("by_action", [True, False])
+def test_shutting_out_an_api_client_leaves_an_audit_leaf(*, by_action: bool) -> None:
+    shop, _secret = make_client("profiles:read")
+    make_token("profiles:read", client=shop)
+    client = client_of("Administrator")
+    if by_action:
+        chosen = {"action": "delete_selected", "_selected_action": [shop.pk], "post": "yes"}
+        client.post(reverse("admin:compliance_apiclient_changelist"), chosen)
+    else:
+        client.post(reverse("admin:compliance_apiclient_delete", args=[shop.pk]), {"post": "yes"})
+    assert not ApiClient.objects.exists()
+    leaf = AuditLeaf.objects.get(action="api_client.removed")
+    assert (leaf.actor, leaf.object_id) == ("user:administrator", shop.client_id)
+
+
+def test_who_gives_a_role_a_password_or_a_way_out_leaves_an_audit_leaf() -> None:
+    client = client_of("Administrator")
+    anna, officer = UserFactory(username="anna"), Group.objects.get(name="Compliance officer")
+    form = {
+        "username": "anna", "is_active": "on", "is_staff": "on", "groups": [officer.pk],
+        "date_joined_0": "2026-01-01", "date_joined_1": "00:00:00",
+    }  # fmt: skip
+    client.post(reverse("admin:auth_user_change", args=[anna.pk]), form)
+    words = {"password1": "correct horse battery", "password2": "correct horse battery", "usable_password": "true"}
+    client.post(reverse("admin:auth_user_password_change", args=[anna.pk]), words)
+    client.post(reverse("admin:auth_user_delete", args=[anna.pk]), {"post": "yes"})
+    leaves = AuditLeaf.objects.filter(object_type="user", object_id=str(anna.pk)).order_by("pk")
+    assert [leaf.action for leaf in leaves] == ["user.changed", "user.changed", "user.removed"]
+    assert {leaf.actor for leaf in leaves} == {"user:administrator"}
+    assert b"Compliance officer" in bytes(leaves[0].data)

@@ -8,13 +8,18 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
 
+from compliance.models import AuditLeaf
 from segments.imports.mapping import MappingError, complete, parse
 from segments.models import Event, ImportJob, ImportKind, ImportState, ProfileStats, RejectedRow
 from segments.profile_input import InputError
 from segments.selectors.profiles import find_by_identifier
 from segments.services import imports
+from tests.factories.campaigns import UserFactory
 from tests.factories.segments import SourceFactory, make_profile
 from tests.segments.files import MAPPING, import_events, orders, write
 
@@ -55,6 +60,24 @@ def test_a_refused_row_is_kept_as_it_came_and_encrypted(tmp_path: Path, now: dat
     row = RejectedRow.objects.get()
     assert b"nobody" not in bytes(row.row_encrypted)
     assert imports.rejected_row(row) == {"external_id": "C1", "email": "nobody"}
+
+
+@pytest.mark.parametrize("may_look", [True, False])
+def test_a_look_at_a_refused_row_is_logged_and_needs_the_permission(
+    tmp_path: Path, now: datetime, *, may_look: bool
+) -> None:
+    path = write(tmp_path / "people.csv", "external_id,email\nC1,nobody\n")
+    job = imports.import_profiles(path=path, source_key="shop", mapping={}, actor="test", now=now)
+    user = UserFactory(username="officer")
+    names = ["view_rejectedrow", *(["view_personal_data"] if may_look else [])]
+    user.user_permissions.set(Permission.objects.filter(codename__in=names))
+    client = Client()
+    client.force_login(user)
+    page = client.get(reverse("admin:segments_rejectedrow_change", args=[job.rejected_rows.get().pk]))
+    assert page.status_code == 200
+    assert ("nobody" in page.content.decode()) is may_look
+    looks = AuditLeaf.objects.filter(action="rejected_row.viewed", actor="user:officer", object_id=str(job.uid))
+    assert looks.count() == int(may_look)
 
 
 def test_bytes_that_are_not_utf8_cost_their_row_only(tmp_path: Path, now: datetime) -> None:

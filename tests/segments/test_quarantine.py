@@ -58,7 +58,7 @@ def views(*numbers: int, **changes: Any) -> list[str]:
 
 def test_every_installation_starts_with_the_rule_for_product_views() -> None:
     CleaningRule.objects.all().delete()
-    migration = importlib.import_module("segments.migrations.0004_cleaning")
+    migration = importlib.import_module("segments.migrations.0005_cleaning")
     migration.add_default_rule(apps, None)
     migration.add_default_rule(apps, None)
     rule = CleaningRule.objects.get()

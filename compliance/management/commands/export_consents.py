@@ -2,15 +2,14 @@
 
 import sys
 from argparse import ArgumentParser
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 from tqdm import tqdm
 
+from compliance.management.moments import read_moment
 from compliance.services import exports
 
 
@@ -34,8 +33,8 @@ class Command(BaseCommand):
             try:
                 summary = exports.export_consents(
                     out=options["out"],
-                    start=_moment("--from", options["start"]),
-                    end=_moment("--to", options["end"]),
+                    start=read_moment("--from", options["start"]),
+                    end=read_moment("--to", options["end"]),
                     actor="command:export_consents",
                     now=timezone.now(),
                     progress=progress,
@@ -44,17 +43,3 @@ class Command(BaseCommand):
                 raise CommandError(str(error)) from error
         self.stdout.write(f"{summary.records} records, {summary.notices} notices in {options['out']}")
         self.stdout.write(f"SHA-256 of manifest.json: {summary.manifest_sha256}")
-
-
-def _moment(option: str, text: str | None) -> datetime | None:
-    """An ISO 8601 date or time; without a zone it is taken in the installation's zone."""
-    if text is None:
-        return None
-    try:
-        day = parse_date(text)
-        moment = datetime(day.year, day.month, day.day) if day else parse_datetime(text)  # noqa: DTZ001
-    except ValueError as error:
-        raise CommandError(f"{option}: {error}") from error
-    if moment is None:
-        raise CommandError(f"{option}: {text!r} is not an ISO 8601 date or time")
-    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

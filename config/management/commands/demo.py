@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from config.administrator import ensure_administrator
 from config.demo.data import DemoDataError
 from config.demo.sink import Sink
-from config.demo.story import DemoError, Story
+from config.demo.story import FIRST, SECOND, DemoError, Story
 from config.services import hold_services
 from config.settings import INSTANCE
 from config.supervisor import Process, Supervisor, server_processes
@@ -29,6 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0, interactive=False)
         call_command("setup_roles")
+        call_command("setup_tags")
         password = ensure_administrator()
         folder = INSTANCE.home / "demo"
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,9 +52,9 @@ class Command(BaseCommand):
     def _tell(self, story: Story) -> dict[str, Any]:
         try:
             story.prepare()
-            first = story.campaign("loyalty-thanks")
+            first = story.campaign(FIRST)
             unsubscribed = story.unsubscribe_some(first=first)
-            second = story.campaign("winter-pantry")
+            second = story.campaign(SECOND)
             return story.summary(first=first, second=second, unsubscribed=unsubscribed)
         except (DemoDataError, DemoError) as error:
             raise CommandError(str(error)) from error

@@ -17,7 +17,6 @@ from django.db.models import (
     DecimalField,
     F,
     Func,
-    IntegerField,
     JSONField,
     Value,
     When,
@@ -30,6 +29,7 @@ from django.utils.translation import gettext_lazy
 
 from segments.models import Gender
 from segments.rules.compilation import Compilation
+from segments.rules.conditions.age import compile_age
 from segments.rules.errors import RuleError, below
 from segments.rules.nodes import Dependencies, Node, Predicate
 from segments.rules.operators import Comparison, Operand, read_comparison
@@ -91,7 +91,9 @@ class ColumnCondition(Node):
     comparison: Comparison
 
     def compile(self, compilation: Compilation) -> Predicate:
-        return self.comparison.compile(self._operand(compilation), compilation.now)
+        if self.name == "age":
+            return compile_age(self.comparison, today(compilation.now))
+        return self.comparison.compile(self._operand(), compilation.now)
 
     def describe(self) -> str:
         return self.comparison.describe(str(COLUMNS[self.name][1]))
@@ -103,9 +105,7 @@ class ColumnCondition(Node):
     def to_json(self) -> dict[str, Any]:
         return {"attribute": self.name, **self.comparison.to_json()}
 
-    def _operand(self, compilation: Compilation) -> Operand:
-        if self.name == "age":
-            return AgeInYears(Value(today(compilation.now)), F("birth_date"))
+    def _operand(self) -> Operand:
         # Text columns say "absent" by empty text. Where that cannot match, the bare column keeps its index.
         is_text = isinstance(COLUMNS[self.name][0], Text | Choice)
         may_match_empty = self.comparison.op in ("ne", "not_in", *PRESENCE)
@@ -146,13 +146,6 @@ class JsonCondition(Node):
         if isinstance(value_type, Boolean):
             return _where_type(as_json, "boolean", JsonBoolean(as_json))
         return as_text
-
-
-class AgeInYears(Func):
-    """Full years between two dates; born on 29 February, one turns older on 1 March of common years."""
-
-    template = "EXTRACT(YEAR FROM AGE(%(expressions)s))"
-    output_field = IntegerField()
 
 
 class JsonMember(Func):

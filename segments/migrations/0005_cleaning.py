@@ -29,7 +29,7 @@ def add_default_rule(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('segments', '0003_touch'),
+        ('segments', '0004_tags'),
     ]
 
     operations = [
