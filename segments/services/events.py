@@ -19,7 +19,7 @@ from segments.selectors.cleaning import EventRules
 from segments.selectors.identities import owners as owners_of
 from segments.selectors.value_types import event_schemas
 from segments.services import event_store, quality
-from segments.services.quarantine_intake import Holding
+from segments.services.quarantine_intake import Holding, Kept
 
 Named = tuple[str, str]  # an identifier's field and its value, such as ("email", "li@example.com")
 NOBODY = ("", "")
@@ -104,7 +104,7 @@ def _clean(
 
 def _store(
     source: Source, events: Mapping[str, _Known], limits: Sequence[DailyLimit], now: datetime
-) -> tuple[set[str], dict[str, Verdict]]:
+) -> tuple[set[str], dict[str, Kept]]:
     """Store what no rule holds; returns the dedup keys of what was new, and what was held by its key."""
     lines = {dedup: line(item.cleaned.event, profile_id=item.profile_id, dedup=dedup) for dedup, item in events.items()}
     months = {month_of(utc(item.cleaned.event.occurred_at)) for item in events.values()}
@@ -161,12 +161,12 @@ def _found(
     return _Known(item, found, dedup_key(source.key, event.event_id))
 
 
-def _result(item: _Known | InputError, stored: set[str], held: dict[str, Verdict]) -> EventResult:
+def _result(item: _Known | InputError, stored: set[str], held: dict[str, Kept]) -> EventResult:
     if isinstance(item, InputError):
         return EventResult("rejected", item.field, item.reason)
-    verdict = held.pop(item.dedup, None)  # the first of equal ones in the batch was held or stored, the others were not
-    if verdict:
-        return EventResult("held", verdict.field, verdict.reason)
+    kept = held.pop(item.dedup, None)  # the first of equal ones in the batch was held or stored, the others were not
+    if kept:
+        return EventResult("held", kept.verdict.field, kept.verdict.reason)
     if item.dedup not in stored:
         return EventResult("duplicate")
     stored.discard(item.dedup)

@@ -6,7 +6,8 @@ from typing import Any
 
 from compliance.services import subjects
 from segments import identities
-from segments.models import Event, Identity, Profile, ProfileTag, SegmentMembership, Touch
+from segments.models import Event, Identity, Profile, ProfileTag, QuarantinedEvent, SegmentMembership, Touch
+from segments.services import quarantine
 
 COLUMNS = ("gender", "birth_date", "language", "country", "region", "city", "timezone", "created_at", "updated_at")
 
@@ -50,6 +51,25 @@ def events(subject_id: int) -> Iterator[dict[str, Any]]:
             "category": found.category,
             "properties": found.properties,
         }
+
+
+def quarantined_events(subject_id: int) -> Iterator[dict[str, Any]]:
+    """Events that a rule held back, as they came, and what was decided about them."""
+    rows = QuarantinedEvent.objects.filter(profile=subject_id).select_related("source").order_by("occurred_at", "dedup")
+    for found in rows.iterator():
+        yield {
+            "name": found.name,
+            "occurred_at": found.occurred_at,
+            "source": found.source.key,
+            "reason": found.reason,
+            "state": found.state,
+            "event": quarantine.came(found),
+        }
+
+
+def erase_quarantined_events(subject_id: int, _now: datetime) -> int:
+    """They go before the profile, so that they are counted."""
+    return QuarantinedEvent.objects.filter(profile=subject_id).delete()[0]
 
 
 def tags(subject_id: int) -> Iterator[dict[str, Any]]:

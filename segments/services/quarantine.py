@@ -31,6 +31,16 @@ def decide(*, event_ids: Sequence[int], accept: bool, actor: str, now: datetime)
     return done
 
 
+def look(*, event: QuarantinedEvent, actor: str, now: datetime) -> dict[str, Any]:
+    """The event as it came, for `actor`; it may name a person, so the audit log keeps who looked."""
+    with transaction.atomic():
+        audit.append(
+            action="quarantined_event.viewed", actor=actor, object_type="quarantined_event", object_id=event.pk,
+            details={}, now=now,
+        )  # fmt: skip
+        return came(event)
+
+
 def came(event: QuarantinedEvent) -> dict[str, Any]:
     """The event as it came."""
     given: dict[str, Any] = _open(event)["came"]
