@@ -26,6 +26,15 @@ LOCK = """
     SELECT FROM segments_profilestats
     WHERE profile_id IN (SELECT profile_id FROM incoming_event) ORDER BY profile_id FOR NO KEY UPDATE
 """
+ABSORBED = """
+    SELECT EXISTS (
+        SELECT FROM incoming_event JOIN segments_profile ON subject_id = profile_id WHERE merged_into_id IS NOT NULL
+    )
+"""
+REDIRECT = """
+    UPDATE incoming_event SET profile_id = merged_into_id
+    FROM segments_profile WHERE subject_id = profile_id AND merged_into_id IS NOT NULL
+"""
 # An order is the set of purchases of one person at one instant: new only if no line of it is stored yet. Where all of
 # somebody's new purchases lie after or before those known, nothing needs to be looked up; else the look at
 # segments_event sees it as it was before this statement.
@@ -119,9 +128,27 @@ def _incoming(lines: Iterable[str], months: Iterable[date], take_out: Callable[[
         cursor.execute(INCOMING)
         with cursor.copy(f"COPY incoming_event ({COLUMNS}) FROM STDIN") as copy:
             copy.write("\n".join(lines))
-        cursor.execute(LOCK)
+    _lock()
     if take_out is not None:
         take_out()
+
+
+def _lock() -> None:
+    """Lock the people of the incoming events; who was merged since they were looked up gives way to the survivor.
+
+    A merge takes the same locks, so nobody is merged once they are held. They are given back before the survivor's,
+    which may come first in the order of ids, are taken.
+    """
+    with connection.cursor() as cursor:
+        while True:
+            before = transaction.savepoint()
+            cursor.execute(LOCK)
+            cursor.execute(ABSORBED)
+            if not cursor.fetchone()[0]:
+                transaction.savepoint_commit(before)
+                return
+            transaction.savepoint_rollback(before)
+            cursor.execute(REDIRECT)
 
 
 def _stored(answer: str, source: Source, now: datetime, *, is_bulk: bool) -> list[tuple[Any, ...]]:
