@@ -59,6 +59,7 @@ def latency(*, people: int, seconds: int, port: int) -> dict[str, float | None]:
     segment = segments.create(
         key="clicked-lately", name="Clicked lately", definition=DEFINITION, actor=ACTOR, now=timezone.now()
     )
+    _until_quiet()
     batches = seconds * RATE // BATCH
     probed = [person for (person,) in rows(QUIET, [batches * PROBES])]
     has_tags = _give_tags()
@@ -66,7 +67,6 @@ def latency(*, people: int, seconds: int, port: int) -> dict[str, float | None]:
     entered, tagged = Watch(), Watch()
     sender = Sender(port, people, probed, [entered, tagged], batches)
     thread = threading.Thread(target=sender.run)
-    _until_quiet()
     thread.start()
     deadline = time.perf_counter() + seconds + PATIENCE
     while thread.is_alive() or not (entered.is_complete and (tagged.is_complete or not has_tags)):
