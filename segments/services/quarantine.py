@@ -11,7 +11,7 @@ from django.db import transaction
 from compliance import keys, vault
 from compliance.services import audit
 from segments.event_line import utc
-from segments.models import QuarantinedEvent, QuarantineState
+from segments.models import ProfileStats, QuarantinedEvent, QuarantineState
 from segments.partitions import month_of
 from segments.services import event_store
 
@@ -57,6 +57,7 @@ def _decide(event_ids: Sequence[int], accept: bool, actor: str, now: datetime) -
     waiting = QuarantinedEvent.objects.filter(pk__in=event_ids, state=QuarantineState.HELD)
     events = list(waiting.select_related("source").order_by("pk").select_for_update(of=["self"]))
     if accept:
+        _lock_people(events)
         for same_source in _by_source(events):
             event_store.store_and_count(
                 source=same_source[0].source,
@@ -70,6 +71,12 @@ def _decide(event_ids: Sequence[int], accept: bool, actor: str, now: datetime) -
     )
     audit.append_many(entries=[_entry(event, state, actor) for event in events], now=now)
     return len(events)
+
+
+def _lock_people(events: Sequence[QuarantinedEvent]) -> None:
+    """In the order of ids, as `event_store` does, and all at once: events of one person may be of several sources."""
+    people = ProfileStats.objects.filter(pk__in={event.profile_id for event in events})
+    list(people.order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
 
 def _by_source(events: Sequence[QuarantinedEvent]) -> Iterator[list[QuarantinedEvent]]:

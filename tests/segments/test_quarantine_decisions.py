@@ -170,3 +170,14 @@ def test_an_event_waits_once(held: list[int]) -> None:
     row.pk = None
     with pytest.raises(IntegrityError, match="quarantined_event_key"), transaction.atomic():
         row.save(force_insert=True)
+
+
+def test_events_of_several_sources_are_accepted_together() -> None:
+    profile = make_profile(1)
+    CleaningRuleFactory(field="category", action="hold", parameters={"op": "is_not_set", "reason": "x"})
+    named: dict[str, Any] = {"identifier": "", "value": "", "uid": profile.subject.uid}
+    assert [*views(1), *send(view(1, **named), source="app")] == ["held", "held"]
+    event_ids = list(QuarantinedEvent.objects.values_list("pk", flat=True))
+    assert quarantine.decide(event_ids=event_ids, accept=True, actor="user:anna", now=NOW) == 2
+    assert set(Event.objects.values_list("source__key", flat=True)) == {"shop", "app"}
+    assert ProfileStats.objects.get().event_count == 2
