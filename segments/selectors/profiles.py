@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models.functions import Coalesce
 
 from compliance.services import subjects
 from segments import identities
@@ -29,6 +32,12 @@ def names_and_addresses(profile_ids: Sequence[int], kind: str) -> dict[int, Cont
         )
         for profile_id, value in rows.values_list("profile_id", "value_encrypted")
     }
+
+
+def current_id(uid: UUID) -> int | None:
+    """The id of the person with this public id; an old one leads to the profile that it was merged into."""
+    rows = Profile.objects.filter(subject__uid=uid)
+    return rows.values_list(Coalesce("merged_into_id", "pk"), flat=True).first()
 
 
 def find_by_identifier(field: str, value: str, source: Source | None = None) -> Profile | None:

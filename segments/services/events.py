@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models.functions import Coalesce
 
 from segments import event_cleaning, identities, value_types
 from segments.cleaning import DailyLimit, Verdict
@@ -139,7 +140,9 @@ def _key(name: Named, source: Source) -> identities.IdentityKey | InputError:
 
 
 def _by_uid(uids: set[UUID]) -> dict[UUID, int]:
-    return dict(Profile.objects.filter(subject__uid__in=uids).values_list("subject__uid", "pk"))
+    """People by public id; an old one leads to the profile that the person was merged into."""
+    rows = Profile.objects.filter(subject__uid__in=uids)
+    return dict(rows.values_list("subject__uid", Coalesce("merged_into_id", "pk")))
 
 
 def _found(
