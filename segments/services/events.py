@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 
 from segments import event_cleaning, identities, value_types
 from segments.cleaning import DailyLimit, Verdict
-from segments.event_input import EventInput, check, dedup_key
+from segments.event_input import NAME, EventInput, check, dedup_key
 from segments.event_line import line, utc
 from segments.models import Profile, Source
 from segments.partitions import month_of
@@ -73,7 +73,7 @@ def ingest(
     audit leaf each, and each row names its source and time of receipt.
     """
     rules = EventRules(source)
-    schemas = event_schemas(event.name for event in events)
+    schemas = event_schemas({event.name for event in events if NAME.fullmatch(event.name)})
     cleaned = [_clean(event, rules, schemas, now) for event in events]
     named = {(item.event.identifier, item.event.value) for item in cleaned if isinstance(item, _Cleaned)}
     people = find_people(source=source, named=named - {NOBODY})

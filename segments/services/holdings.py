@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
 from compliance.services import subjects
 from segments import identities
 from segments.models import Event, Identity, Profile, ProfileTag, QuarantinedEvent, SegmentMembership, Touch
@@ -55,7 +57,7 @@ def events(subject_id: int) -> Iterator[dict[str, Any]]:
 
 def quarantined_events(subject_id: int) -> Iterator[dict[str, Any]]:
     """Events that a rule held back, as they came, and what was decided about them."""
-    rows = QuarantinedEvent.objects.filter(profile=subject_id).select_related("source").order_by("occurred_at", "dedup")
+    rows = _quarantined(subject_id).select_related("source").order_by("occurred_at", "dedup")
     for found in rows.iterator():
         yield {
             "name": found.name,
@@ -69,7 +71,12 @@ def quarantined_events(subject_id: int) -> Iterator[dict[str, Any]]:
 
 def erase_quarantined_events(subject_id: int, _now: datetime) -> int:
     """They go before the profile, so that they are counted."""
-    return QuarantinedEvent.objects.filter(profile=subject_id).delete()[0]
+    return _quarantined(subject_id).delete()[0]
+
+
+def _quarantined(subject_id: int) -> QuerySet[QuarantinedEvent]:
+    """Also what was held of profiles that this one has taken in: it stays with them until it is accepted."""
+    return QuarantinedEvent.objects.filter(Q(profile=subject_id) | Q(profile__merged_into=subject_id))
 
 
 def tags(subject_id: int) -> Iterator[dict[str, Any]]:

@@ -13,8 +13,8 @@ from compliance import holdings
 from compliance.models import AuditLeaf
 from config import roles
 from segments.cleaning import Verdict
-from segments.models import CleaningRule, Event, ImportJob, ProfileStats, QuarantinedEvent, Touch
-from segments.services import quarantine
+from segments.models import CleaningRule, Event, ImportJob, Profile, ProfileStats, QuarantinedEvent, Touch
+from segments.services import merging, quarantine
 from segments.services.quarantine_intake import Holding, Kept
 from tests.factories.campaigns import UserFactory
 from tests.factories.segments import CleaningRuleFactory, SourceFactory, make_profile
@@ -122,6 +122,17 @@ def test_people_can_read_and_erase_what_waits_about_them(held: list[int]) -> Non
     assert not QuarantinedEvent.objects.exists()
 
 
+def test_an_accepted_event_goes_to_whom_its_person_was_merged_into(held: list[int]) -> None:
+    absorbed, survivor = Profile.objects.get(), make_profile(2)
+    merging.merge(survivor_id=survivor.pk, absorbed_id=absorbed.pk, cause="staff", actor="user:anna", now=NOW)
+    (holding,) = [item for item in holdings.all_holdings() if item.name == "quarantine"]
+    assert len(list(holding.collect(survivor.pk))) == len(held)
+    assert views(LIMIT) == ["duplicate"]
+    assert quarantine.decide(event_ids=held, accept=True, actor="user:anna", now=NOW) == 3
+    assert set(Event.objects.values_list("profile", flat=True)) == {survivor.pk}
+    assert ProfileStats.objects.get(profile=survivor).event_count == LIMIT + 3
+
+
 def test_an_event_waits_for_whom_it_belongs_to_now(limit: CleaningRule) -> None:
     first, second = make_profile(1), make_profile(2)
     verdict = Verdict(limit.pk, "name", "too many views")
@@ -170,3 +181,14 @@ def test_an_event_waits_once(held: list[int]) -> None:
     row.pk = None
     with pytest.raises(IntegrityError, match="quarantined_event_key"), transaction.atomic():
         row.save(force_insert=True)
+
+
+def test_events_of_several_sources_are_accepted_together() -> None:
+    profile = make_profile(1)
+    CleaningRuleFactory(field="category", action="hold", parameters={"op": "is_not_set", "reason": "x"})
+    named: dict[str, Any] = {"identifier": "", "value": "", "uid": profile.subject.uid}
+    assert [*views(1), *send(view(1, **named), source="app")] == ["held", "held"]
+    event_ids = list(QuarantinedEvent.objects.values_list("pk", flat=True))
+    assert quarantine.decide(event_ids=event_ids, accept=True, actor="user:anna", now=NOW) == 2
+    assert set(Event.objects.values_list("source__key", flat=True)) == {"shop", "app"}
+    assert ProfileStats.objects.get().event_count == 2
