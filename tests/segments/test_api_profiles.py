@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from compliance.models import AuditLeaf
-from segments.models import Identity, Profile, ProfileTag, Source
+from segments.models import Identity, JoinReview, Profile, ProfileTag, Source
 from tests.factories.api import api, make_client, post
 from tests.factories.segments import TagFactory, make_profile
 
@@ -111,11 +111,13 @@ def test_a_person_needs_an_identifier(writer: Client) -> None:
     assert list(reasons(post(writer, "profiles/", {"source": "shop", "name": "Ada"}))) == ["external_id"]
 
 
-def test_identifiers_of_two_people_are_refused(writer: Client) -> None:
+def test_identifiers_of_two_people_who_cannot_be_one_wait_for_a_decision(writer: Client) -> None:
     make_profile(1)
-    make_profile(2)
+    second = make_profile(2)
     body = {"source": "shop", "external_id": "C1", "email": "person-2@example.com"}
-    assert "different people" in next(iter(reasons(post(writer, "profiles/", body)).values()))
+    answer = post(writer, "profiles/", body)
+    assert (answer.status_code, answer.json()["uid"]) == (200, str(second.subject.uid))
+    assert JoinReview.objects.get().contradicting_kinds == ["external"]
 
 
 def read(client: Client, profile: Profile) -> Any:

@@ -186,7 +186,7 @@ def _store_events(events: list[tuple[int, Happening]]) -> None:
 def _store_memberships(rows: list[tuple[int, str]]) -> None:
     segments = {
         key: Segment.objects.get_or_create(key=key, defaults={"name": key, "definition": {"any": []}})[0]
-        for key in SEGMENTS
+        for key in {key for _, key in rows}
     }
     SegmentMembership.objects.bulk_create(
         SegmentMembership(segment=segments[key], profile_id=person, entered_at=NOW) for person, key in rows
