@@ -33,7 +33,7 @@ def counts(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     withdrawn = ConsentRecord.objects.filter(recorded_at__gte=since, action=ConsentAction.WITHDRAWN).count()
     last = Checkpoint.objects.order_by("-id").first()
     cards = [
-        ("segments.view_profile", _("People"), Profile.objects.count(), "admin:segments_profile_changelist"),
+        ("segments.view_profile", _("People"), Profile.objects.living().count(), "admin:segments_profile_changelist"),
         ("segments.view_segment", _("Segments"), Segment.objects.count(), "admin:segments_segment_changelist"),
         (
             "segments.view_quarantinedevent",

@@ -12,6 +12,7 @@ class SegmentsConfig(AppConfig):
 
         register(Holding("profile", mine.profile, mine.erase_profile))
         register(Holding("identifiers", mine.identifiers))
+        register(Holding("merges", mine.merges))
         register(Holding("tags", mine.tags))
         register(Holding("segments", mine.memberships))
         register(Holding("events", mine.events, mine.erase_events))

@@ -15,7 +15,8 @@ from django.db.models import QuerySet
 
 from compliance import holdings
 from compliance.models import RequestKind, RequestState, Subject, SubjectRequest
-from compliance.services import audit, subjects
+from compliance.selectors.people import whole_person
+from compliance.services import audit
 
 DEADLINE = timedelta(days=30)
 """GDPR 12(3) gives one month; GB/T 35273-2020, 8.7, thirty days for what PIPL 50 wants done in time."""
@@ -60,7 +61,7 @@ def package(*, request: SubjectRequest, actor: str, now: datetime) -> bytes:
     """
     with transaction.atomic():
         locked = _checked(request, RequestKind.ACCESS)
-        people = subjects.whole_person(locked.subject_id)
+        people = whole_person(locked.subject_id)
         data = _archive({one.name: chain.from_iterable(map(one.collect, people)) for one in holdings.all_holdings()})
         _leaf(locked, "packaged", actor, now, sha256=hashlib.sha256(data).hexdigest())
     return data
@@ -75,7 +76,7 @@ def erase(*, request: SubjectRequest, actor: str, now: datetime) -> dict[str, in
     """
     with transaction.atomic():
         locked = _checked(request, RequestKind.ERASURE)
-        people = subjects.whole_person(locked.subject_id)
+        people = whole_person(locked.subject_id)
         erased = {one.name: sum(one.erase(pk, now) for pk in people) for one in reversed(holdings.all_holdings())}
         Subject.objects.filter(pk__in=people, erased_at__isnull=True).update(wrapped_key=None, erased_at=now)
         _leaf(locked, "erased", actor, now, rows=erased)

@@ -55,11 +55,3 @@ def lock(subject_ids: Iterable[int]) -> dict[int, int]:
             return survivors
         # Somebody was merged while we waited. The locks are given back, for the survivor's comes first.
         transaction.savepoint_rollback(before)
-
-
-def whole_person(subject_id: int) -> list[int]:
-    """The survivor and all who were merged into them, whichever of these `subject_id` is."""
-    survivor = Subject.objects.filter(pk=subject_id).values_list(Coalesce("merged_into_id", "pk"), flat=True).first()
-    if survivor is None:
-        return []
-    return [survivor, *Subject.objects.filter(merged_into=survivor).order_by("pk").values_list("pk", flat=True)]

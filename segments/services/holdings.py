@@ -8,7 +8,16 @@ from django.db.models import Q, QuerySet
 
 from compliance.services import subjects
 from segments import identities
-from segments.models import Event, Identity, Profile, ProfileTag, QuarantinedEvent, SegmentMembership, Touch
+from segments.models import (
+    Event,
+    Identity,
+    Profile,
+    ProfileMerge,
+    ProfileTag,
+    QuarantinedEvent,
+    SegmentMembership,
+    Touch,
+)
 from segments.services import quarantine
 
 COLUMNS = ("gender", "birth_date", "language", "country", "region", "city", "timezone", "created_at", "updated_at")
@@ -97,6 +106,17 @@ def memberships(subject_id: int) -> Iterator[dict[str, Any]]:
     rows = SegmentMembership.objects.filter(profile=subject_id).select_related("segment")
     for found in rows.order_by("segment__key"):
         yield {"segment": found.segment.name, "since": found.entered_at}
+
+
+def merges(subject_id: int) -> Iterator[dict[str, Any]]:
+    """When profiles were joined into this one, by which kinds of identifiers, and whether that was undone."""
+    for found in ProfileMerge.objects.filter(survivor=subject_id).order_by("pk"):
+        yield {
+            "merged_at": found.merged_at,
+            "cause": found.get_cause_display(),
+            "shared_identifiers": found.shared_kinds,
+            "undone_at": found.undone_at,
+        }
 
 
 def erase_events(subject_id: int, _now: datetime) -> int:

@@ -57,6 +57,13 @@ def keep_apart(*, review: JoinReview, actor: str, now: datetime, note: str = "")
         return _decide(locked, ReviewState.KEPT_APART, note, actor, now)
 
 
+def look(*, review: JoinReview, actor: str, now: datetime) -> dict[str, Any]:
+    """What the latest input said, for `actor`; it may name people, so the audit log keeps who looked."""
+    with transaction.atomic():
+        _leaf(review, "input_viewed", actor, now)
+        return given(review)
+
+
 def given(review: JoinReview) -> dict[str, Any]:
     """What the latest input said, readable; empty once the person was erased."""
     key = subjects.data_keys([review.profile_id]).get(review.profile_id)

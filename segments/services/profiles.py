@@ -65,9 +65,9 @@ def _upsert(source: Source, inputs: Sequence[ProfileInput], actor: str, now: dat
     outcome = [
         item if isinstance(item, ProfileResult) else batch.assign(place, item) for place, item in enumerate(read)
     ]
-    _merge(batch, actor, now)
+    known = _merge(batch, actor, now)
     people = batch.people
-    data_keys = _update([person for person in people if person.profile_id is not None], now)
+    data_keys = _update([person for person in people if person.profile_id is not None], known, now)
     data_keys |= _create([person for person in people if person.profile_id is None], now)
     _store_identities(people, data_keys, now)
     merged = {join.place for join in batch.joins}
@@ -82,8 +82,11 @@ def _upsert(source: Source, inputs: Sequence[ProfileInput], actor: str, now: dat
     return results
 
 
-def _merge(batch: joining.Batch, actor: str, now: datetime) -> None:
-    """Lock everybody the batch changes, see that they still are who they were, and merge those who are one."""
+def _merge(batch: joining.Batch, actor: str, now: datetime) -> Mapping[int, Profile]:
+    """Lock everybody the batch changes, see that they still are who they were, and merge those who are one.
+
+    Returns the known people by id, as they are then. Raises `_StaleError`.
+    """
     pairs = [(_id(join.survivor), _id(join.absorbed), join) for join in batch.joins]
     merged = {profile_id for survivor_id, absorbed_id, _ in pairs for profile_id in (survivor_id, absorbed_id)}
     changed = {person.profile_id for person in batch.people if person.profile_id is not None} | merged
@@ -99,6 +102,7 @@ def _merge(batch: joining.Batch, actor: str, now: datetime) -> None:
             survivor_id=survivor_id, absorbed_id=absorbed_id, cause=MergeCause.IDENTIFIER, shared_kinds=join.kinds,
             actor=actor, now=now,
         )  # fmt: skip
+    return Profile.objects.in_bulk(changed) if pairs else people
 
 
 def _id(person: Person) -> int:
@@ -132,12 +136,12 @@ def _create(people: Sequence[Person], now: datetime) -> dict[int, bytes]:
     return data_keys
 
 
-def _update(people: Sequence[Person], now: datetime) -> dict[int, bytes]:
+def _update(people: Sequence[Person], known: Mapping[int, Profile], now: datetime) -> dict[int, bytes]:
     """Change these people, who are locked; returns their data keys."""
     by_id = {_id(person): person for person in people}
     data_keys = subjects.data_keys(by_id)
     changed, touched = [], []
-    for profile in Profile.objects.filter(pk__in=by_id).order_by("pk"):
+    for profile in (known[profile_id] for profile_id in sorted(by_id)):
         inputs = by_id[profile.pk].inputs
         names = set().union(*[_apply(profile, given, data_keys[profile.pk]) for given in inputs])
         if names:

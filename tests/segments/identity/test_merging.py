@@ -1,5 +1,8 @@
 """A merge keeps both histories; undone at once it leaves no trace but the log."""
 
+import io
+import json
+import zipfile
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,6 +11,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from compliance.models import AuditLeaf, Subject
+from compliance.services import subject_requests
 from segments.models import (
     Event,
     JoinReview,
@@ -251,6 +255,30 @@ def test_the_snapshot_is_not_readable_without_the_survivors_key(first: Profile, 
     Subject.objects.filter(pk=first.pk).update(wrapped_key=None, erased_at=NOW)
     with pytest.raises(MergeError, match="was erased"):
         undo(made)
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+def test_access_and_erasure_reach_the_whole_person(first: Profile, second: Profile, asked: int) -> None:
+    bought("C2")
+    merge(first, second)
+    subject = Subject.objects.get(pk=(first.pk, second.pk)[asked])
+    requests = [
+        subject_requests.confirm_identity(
+            request=subject_requests.receive(subject=subject, kind=kind, source="letter", actor="test", now=NOW),
+            how="called back", actor="test", now=NOW,
+        )
+        for kind in ("access", "erasure")
+    ]  # fmt: skip
+    package = subject_requests.package(request=requests[0], actor="test", now=NOW)
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        held = {name: json.loads(archive.read(f"{name}.json")) for name in ("identifiers", "events", "merges")}
+    assert {row["value"] for row in held["identifiers"]} >= {"one@example.com", "two@example.com"}
+    assert (len(held["events"]), len(held["merges"])) == (1, 1)
+    subject_requests.erase(request=requests[1], actor="test", now=NOW)
+    assert not Subject.objects.filter(pk__in=[first.pk, second.pk], erased_at__isnull=True).exists()
+    assert not Event.objects.exists()
+    assert not ProfileMerge.objects.exists()
+    assert not Profile.objects.exists()
 
 
 @pytest.mark.parametrize(
