@@ -13,15 +13,14 @@ from unfold.decorators import action, display
 
 from compliance import actors
 from compliance.admin.base import ReadOnlyAdmin, done
-from segments import masking
 from segments.admin.merge import NoteForm, kind_labels
 from segments.models import IdentityKind, JoinReview, ReviewState
-from segments.selectors.profiles import names_and_addresses
+from segments.selectors.profiles import glimpses
 from segments.services import join_reviews
 from segments.services.merging import MergeError
 
 FIELDS = [
-    "status", "profile", "other", "leads", "contradicts", "source", "inputs", "created_at", "last_at", "compared",
+    "state", "profile", "other", "leads", "contradicts", "source", "inputs", "created_at", "last_at", "compared",
     "decided_at", "decided_by", "note",
 ]  # fmt: skip
 STATE_COLOURS = {"open": "warning", "merged": "success", "kept_apart": "info"}
@@ -67,11 +66,12 @@ class JoinReviewAdmin(ReadOnlyAdmin):
 
     @display(description=_("side by side"))
     def compared(self, obj: JoinReview) -> str:
-        contacts = names_and_addresses([obj.profile_id, obj.other_id], IdentityKind.EMAIL)
-        people = [
-            {"profile": profile, "name": masking.mask_name(contacts[profile.pk].name if profile.pk in contacts else "")}
-            for profile in (obj.profile, obj.other)
-        ]
+        labels, seen = dict(IdentityKind.choices), glimpses([obj.profile_id, obj.other_id])
+        people = []
+        for profile in (obj.profile, obj.other):
+            found = seen.get(profile.pk)
+            identifiers = [(labels[kind], value) for kind, value in found.identifiers] if found else []
+            people.append({"profile": profile, "name": found.name if found else "", "identifiers": identifiers})
         return render_to_string("segments/admin/join_review.html", {"people": people})
 
     @display(description=_("what the source said last"))

@@ -93,7 +93,11 @@ def test_a_review_shows_what_was_said_to_those_who_may_see_it(support: Client, r
     assert AuditLeaf.objects.get(action="join_review.input_viewed").object_id == str(review.uid)
     page = client_of("Marketing").get(url)
     assert page.status_code == 200
-    assert "Li Wei" not in page.content.decode()
+    shown = page.content.decode()
+    assert "Li Wei" not in shown
+    assert PHONE not in shown
+    assert "l***@example.com" in shown
+    assert "+86***01" in shown
     assert AuditLeaf.objects.filter(action="join_review.input_viewed").count() == 1
 
 
