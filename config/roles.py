@@ -22,6 +22,9 @@ _PLANS = {
     "segments.segmentversion": VIEW,
     "segments.source": VIEW,
     "segments.tag": VIEW,
+    "segments.tagboost": VIEW,
+    "segments.taggain": VIEW,
+    "segments.tagparameter": VIEW,
 }
 # Data about people, names and addresses masked.
 _PEOPLE = {
@@ -33,7 +36,9 @@ _PEOPLE = {
     "segments.profilemerge": VIEW,
     "segments.profilestats": VIEW,
     "segments.profiletag": VIEW,
+    "segments.quarantinedevent": VIEW,
     "segments.segmentmembership": VIEW,
+    "segments.tagexclusion": VIEW,
 }
 _LEDGERS = {
     "compliance.auditleaf": VIEW,
@@ -47,7 +52,16 @@ _LEDGERS = {
     "compliance.subject": VIEW,
     "compliance.suppression": VIEW,
 }
-_IMPORTS = {"segments.importjob": VIEW, "segments.rejectedrow": VIEW}
+# What came in, what was done to it and how good it was.
+_IMPORTS = {
+    "segments.attributetype": VIEW,
+    "segments.cleaningrule": VIEW,
+    "segments.eventtype": VIEW,
+    "segments.importjob": VIEW,
+    "segments.qualityday": VIEW,
+    "segments.qualitystandard": VIEW,
+    "segments.rejectedrow": VIEW,
+}
 
 ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "Marketing": {
@@ -59,9 +73,22 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "campaigns.messagetemplate": MANAGE,
         "segments.segment": MANAGE,
         "segments.tag": WRITE,
+        "segments.tagboost": WRITE,
+        "segments.taggain": MANAGE,
+        "segments.tagparameter": MANAGE,
         "segments.profiletag": MANAGE,
     },
-    "Analyst": {**_PLANS, **_PEOPLE, **_IMPORTS, "segments.segment": WRITE},
+    "Analyst": {
+        **_PLANS,
+        **_PEOPLE,
+        **_IMPORTS,
+        "segments.attributetype": WRITE,
+        "segments.cleaningrule": WRITE,
+        "segments.eventtype": WRITE,
+        "segments.qualitystandard": WRITE,
+        "segments.quarantinedevent": ("view", "decide_quarantinedevent"),
+        "segments.segment": WRITE,
+    },
     "Support": {
         **_PLANS,
         **_PEOPLE,
@@ -113,6 +140,10 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "oauth2_provider.accesstoken": ("view", "delete"),
         "compliance.apiclient": MANAGE,
         "compliance.downstreamsystem": WRITE,
+        "segments.attributetype": MANAGE,
+        "segments.cleaningrule": MANAGE,
+        "segments.eventtype": MANAGE,
+        "segments.qualitystandard": WRITE,
         "segments.source": MANAGE,
     },
 }

@@ -153,6 +153,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10},
     },
     "segments: refresh dynamic segments": {"task": "segments.tasks.refresh_segments", "schedule": 60.0},
+    "segments: compute tags that are due": {
+        "task": "segments.tasks.compute_tags",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "segments: count who carries tags": {"task": "segments.tasks.recount_tags", "schedule": 600.0},
     "segments: recompute RFM": {
         "task": "segments.tasks.recompute_rfm",
         "schedule": crontab(hour="3", minute="15"),
@@ -205,6 +211,7 @@ OAUTH2_SCOPES = {
     "profiles:write": _("Create and update profiles"),
     "profiles:merge": _("Merge profiles and undo merges"),
     "events:write": _("Record events"),
+    "types:read": _("Read the declared types of events and attributes"),
     "consents:read": _("Read consents"),
     "consents:write": _("Record and withdraw consents"),
     "propagation:read": _("Ask what a downstream system has to act on"),
@@ -212,6 +219,8 @@ OAUTH2_SCOPES = {
     "requests:read": _("Read the state of people's requests"),
     "requests:write": _("Hand in requests of people"),
     "segments:read": _("Read segments and their members"),
+    "tags:read": _("Read the definitions of tags"),
+    "tags:write": _("Give tags to people and remove them"),
     "deliveries:read": _("Read deliveries"),
 }
 OAUTH2_PROVIDER_APPLICATION_MODEL = "compliance.ApiClient"

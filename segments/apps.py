@@ -16,3 +16,4 @@ class SegmentsConfig(AppConfig):
         register(Holding("tags", mine.tags))
         register(Holding("segments", mine.memberships))
         register(Holding("events", mine.events, mine.erase_events))
+        register(Holding("quarantine", mine.quarantined_events, mine.erase_quarantined_events))

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from compliance.actors import SYSTEM
 from segments.partitions import ensure_months, month_of, next_month
-from segments.services import event_store, followup, rfm, segments
+from segments.services import event_store, followup, rfm, segments, tags
 
 
 @shared_task
@@ -17,6 +17,18 @@ def follow_up() -> None:
 @shared_task
 def refresh_segments() -> None:
     segments.refresh_all(now=timezone.now(), actor=SYSTEM)
+
+
+@shared_task
+def compute_tags() -> None:
+    now = timezone.now()
+    tags.follow_clock(now=now, actor=SYSTEM)
+    tags.compute_due(now=now, actor=SYSTEM)
+
+
+@shared_task
+def recount_tags() -> None:
+    tags.recount(now=timezone.now())
 
 
 @shared_task

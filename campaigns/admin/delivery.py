@@ -32,7 +32,7 @@ class ReasonFilter(admin.SimpleListFilter):
         return list(reasons.LABELS.items())
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(reason=self.value()) if self.value() else queryset
+        return queryset.filter(reason=self.value()) if self.value() in reasons.LABELS else queryset
 
 
 @admin.register(Delivery)

@@ -4,7 +4,8 @@ Newest means by the time the person decided, whatever order the records arrive i
 instant the withdrawal counts. A time that lies ahead of ours counts as the moment we learned of it, so that no clock
 that runs ahead outlasts a withdrawal made now. An expiry is no decision: it ends the consent it was written for, and
 any later decision of the person counts, however late its record arrives. Only a decision of the person's own
-(`FRESH_METHODS`) undoes their earlier unsubscribing: an import or a partner's record never revives an address.
+(`FRESH_METHODS`) undoes their earlier withdrawal or unsubscribing: a yes that an import or a partner reports is kept in
+the ledger, but revives nobody.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,6 +37,37 @@ SET_STATES = """
     ON CONFLICT (subject_id, purpose_id, channel) DO UPDATE SET
         action = excluded.action, record_id = excluded.record_id,
         occurred_at = excluded.occurred_at, expires_at = excluded.expires_at
+"""
+
+# A yes at second hand counts only if the person's own last word before it, a yes of theirs or a no, was not a no. The
+# last condition of the update: a no that arrives late may take the ground from a state that others reported.
+UPDATE_STATES = """
+    WITH concerned AS (
+        SELECT DISTINCT subject_id, purpose_id, channel FROM compliance_consentrecord WHERE id = ANY(%(records)s)
+    ), counting AS (
+        SELECT record.*, least(occurred_at, recorded_at) AS counted_at
+        FROM compliance_consentrecord record JOIN concerned USING (subject_id, purpose_id, channel)
+        WHERE action <> 'expired' AND (action <> 'given' OR method = ANY(%(fresh)s) OR 'withdrawn' IS DISTINCT FROM (
+            SELECT word.action FROM compliance_consentrecord word
+            WHERE word.subject_id = record.subject_id AND word.purpose_id = record.purpose_id
+              AND word.channel = record.channel
+              AND (word.action = 'withdrawn' OR word.action = 'given' AND word.method = ANY(%(fresh)s))
+              AND least(word.occurred_at, word.recorded_at) <= least(record.occurred_at, record.recorded_at)
+            ORDER BY least(word.occurred_at, word.recorded_at) DESC, (word.action = 'given') LIMIT 1
+        ))
+    )
+    INSERT INTO compliance_consentstate AS state
+        (subject_id, purpose_id, channel, action, record_id, occurred_at, expires_at)
+    SELECT DISTINCT ON (subject_id, purpose_id, channel)
+        subject_id, purpose_id, channel, action, id, counted_at, expires_at
+    FROM counting
+    ORDER BY subject_id, purpose_id, channel, counted_at DESC, (action = 'given'), id DESC
+    ON CONFLICT (subject_id, purpose_id, channel) DO UPDATE SET
+        action = excluded.action, record_id = excluded.record_id,
+        occurred_at = excluded.occurred_at, expires_at = excluded.expires_at
+    WHERE excluded.occurred_at > state.occurred_at
+       OR (excluded.occurred_at = state.occurred_at AND (excluded.action <> 'given' OR state.action = 'given'))
+       OR (state.action = 'given' AND state.record_id NOT IN (SELECT id FROM counting))
 """
 
 
@@ -210,27 +242,9 @@ def _record(decision: Decision, actor: str, now: datetime) -> ConsentRecord:
 
 
 def _update_states(record_ids: list[int]) -> None:
-    """Make the newest of the given records the state, where it is newer than the state there is."""
+    """Make the newest decision that counts the state, for everybody whom these records concern."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO compliance_consentstate AS state
-                (subject_id, purpose_id, channel, action, record_id, occurred_at, expires_at)
-            SELECT DISTINCT ON (subject_id, purpose_id, channel)
-                subject_id, purpose_id, channel, action, id, least(occurred_at, recorded_at), expires_at
-            FROM compliance_consentrecord
-            WHERE id = ANY(%s)
-            ORDER BY subject_id, purpose_id, channel,
-                least(occurred_at, recorded_at) DESC, (action = 'given'), id DESC
-            ON CONFLICT (subject_id, purpose_id, channel) DO UPDATE SET
-                action = excluded.action, record_id = excluded.record_id,
-                occurred_at = excluded.occurred_at, expires_at = excluded.expires_at
-            WHERE excluded.occurred_at > state.occurred_at
-               OR (excluded.occurred_at = state.occurred_at
-                   AND (excluded.action <> 'given' OR state.action = 'given'))
-            """,
-            [record_ids],
-        )
+        cursor.execute(UPDATE_STATES, {"records": record_ids, "fresh": sorted(FRESH_METHODS)})
 
 
 def _end_states(record_ids: list[int]) -> None:

@@ -59,6 +59,19 @@ def add(
         return suppression
 
 
+def say_again(*, suppression: Suppression, actor: str, now: datetime) -> None:
+    """The person has unsubscribed once more: it counts from now, so that no consent from between the two lifts it."""
+    older = Suppression.objects.filter(
+        pk=suppression.pk, reason=SuppressionReason.UNSUBSCRIBED, lifted_at__isnull=True, created_at__lt=now
+    )
+    with transaction.atomic():
+        if older.update(created_at=now):
+            audit.append(
+                action="suppression.said_again", actor=actor, object_type="suppression", object_id=suppression.pk,
+                details={"before": suppression.created_at.isoformat()}, now=now,
+            )  # fmt: skip
+
+
 def lift(*, suppression_id: int, note: str, actor: str, now: datetime) -> None:
     """Let an address be written to again. Raises `SuppressionError` without a note, or when it was lifted before."""
     if not note.strip():

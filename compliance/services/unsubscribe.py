@@ -34,9 +34,8 @@ def by_token(*, token: str, method: str, now: datetime) -> Unsubscribed:
             subject_id=claim.subject_id, purpose=purpose, channel=claim.channel, method=method, source=LINK,
             evidence={"delivery": claim.reference}, actor=SYSTEM, now=now,
         )  # fmt: skip
-        suppression.add(
-            digest=claim.digest, channel=claim.channel, purpose_id=purpose.pk, reason=SuppressionReason.UNSUBSCRIBED,
-            source=LINK, actor=SYSTEM, now=now,
+        _suppress(
+            digest=claim.digest, channel=claim.channel, purpose_id=purpose.pk, source=LINK, actor=SYSTEM, now=now
         )  # fmt: skip
     return Unsubscribed(purpose=purpose, channel=claim.channel, changed=changed)
 
@@ -58,11 +57,17 @@ def by_address(
                 actor=actor, now=now,
             )  # fmt: skip
             results.append(Unsubscribed(purpose=purpose, channel=channel, changed=changed))
-        suppression.add(
-            digest=digest, channel=channel, purpose_id=purpose_id, reason=SuppressionReason.UNSUBSCRIBED,
-            source=source, actor=actor, now=now,
-        )  # fmt: skip
+        _suppress(digest=digest, channel=channel, purpose_id=purpose_id, source=source, actor=actor, now=now)
         return results
+
+
+def _suppress(*, digest: bytes, channel: str, purpose_id: int | None, source: str, actor: str, now: datetime) -> None:
+    stored = suppression.add(
+        digest=digest, channel=channel, purpose_id=purpose_id, reason=SuppressionReason.UNSUBSCRIBED, source=source,
+        actor=actor, now=now,
+    )  # fmt: skip
+    if stored.created_at <= now - REPEAT:
+        suppression.say_again(suppression=stored, actor=actor, now=now)
 
 
 def _withdraw(

@@ -1,3 +1,35 @@
-from segments.admin import customer_base, event, import_job, join_review, merge, profile, segment, tag
+from segments.admin import (
+    cleaning_rule,
+    customer_base,
+    event,
+    import_job,
+    join_review,
+    merge,
+    profile,
+    quality,
+    quarantine,
+    segment,
+    source,
+    tag,
+    tag_boost,
+    tag_exclusion,
+    value_types,
+)
 
-__all__ = ["customer_base", "event", "import_job", "join_review", "merge", "profile", "segment", "tag"]
+__all__ = [
+    "cleaning_rule",
+    "customer_base",
+    "event",
+    "import_job",
+    "join_review",
+    "merge",
+    "profile",
+    "quality",
+    "quarantine",
+    "segment",
+    "source",
+    "tag",
+    "tag_boost",
+    "tag_exclusion",
+    "value_types",
+]

@@ -30,12 +30,13 @@ class ImportJobAdmin(ReadOnlyAdmin):
         "accepted",
         "duplicates",
         "refused",
+        "held",
         "started_at",
     ]
     list_filter = ["state", "kind", "source"]
     fields = [
-        "file_name", "kind", "source", "status", "error", "progress", "accepted", "duplicates", "refused", "mapping",
-        "fingerprint", "started_at", "finished_at",
+        "file_name", "kind", "source", "status", "error", "progress", "accepted", "duplicates", "refused", "held",
+        "mapping", "fingerprint", "started_at", "finished_at",
     ]  # fmt: skip
     readonly_fields = fields
 

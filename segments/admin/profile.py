@@ -10,21 +10,36 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import TabularInline
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from compliance import actors
 from compliance.admin.base import ReadOnlyAdmin, ReadOnlyInline, done
 from compliance.models import ConsentState
 from segments import masking
 from segments.admin.merge import NoteForm
-from segments.models import Event, Identity, IdentityKind, MergeCause, Profile, ProfileStats, ProfileTag, Source
+from segments.models import (
+    Event,
+    Identity,
+    IdentityKind,
+    MergeCause,
+    Profile,
+    ProfileStats,
+    ProfileTag,
+    Source,
+    Tag,
+    TagExclusion,
+    TagKind,
+)  # fmt: skip
+from segments.models.profile_tag import MAX_WEIGHT
 from segments.profile_input import InputError
 from segments.selectors.merges import merges_of
 from segments.selectors.profiles import find_by_identifier, names_and_addresses
+from segments.selectors.tag_evidence import evidence
 from segments.services import merging, personal_data
 from segments.services.merging import MergeError
+from segments.services.tags import assignment
 
 TIMELINE = 50
 
@@ -58,11 +73,59 @@ class IdentityInline(ReadOnlyInline):
     fields = readonly_fields = ["kind", "is_primary", "created_at"]
 
 
-class TagInline(TabularInline):
+class TagInline(ReadOnlyInline):
+    """What the person carries now, and why."""
+
     model = ProfileTag
-    extra = 0
-    fields = ["tag", "weight", "confidence", "expires_at", "source", "assigned_at"]
-    readonly_fields = ["source", "assigned_at"]
+    fk_name = "profile"
+    fields = readonly_fields = ["tag", "weight_now", "confidence", "why", "source", "assigned_at", "expires_at"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        now = timezone.now()
+        carried = ProfileTag.objects.carried(now).weighed(now).select_related("tag__parent")
+        return carried.order_by("tag__path", "tag__key")
+
+    @display(description=_("weight now"))
+    def weight_now(self, obj: Any) -> str:
+        return f"{obj.effective_weight:.3g}"
+
+    @display(description=_("why"))
+    def why(self, obj: ProfileTag) -> str:
+        return render_to_string("segments/admin/evidence.html", {"evidence": evidence(obj, timezone.now())})
+
+
+class ExclusionInline(ReadOnlyInline):
+    """What was removed from the person for good; each can be let in again on its own page."""
+
+    model = TagExclusion
+    fields = readonly_fields = ["tag", "reason", "excluded_at", "excluded_by"]
+    show_change_link = True
+
+
+class GiveForm(BaseDialogForm):
+    """A tag for the person, by decision."""
+
+    tag = forms.ModelChoiceField(
+        label=_("tag"), queryset=Tag.objects.exclude(kind=TagKind.GROUP).order_by("path"),
+        widget=UnfoldAdminSelectWidget,
+    )  # fmt: skip
+    weight = forms.FloatField(
+        label=_("weight"), min_value=0, max_value=MAX_WEIGHT, required=False, widget=UnfoldAdminDecimalFieldWidget
+    )
+
+
+class TakeForm(BaseDialogForm):
+    """Which of the person's tags goes, and why."""
+
+    tag = forms.ModelChoiceField(label=_("tag"), queryset=Tag.objects.none(), widget=UnfoldAdminSelectWidget)
+    reason = forms.CharField(
+        label=_("reason"), max_length=200, required=False, widget=UnfoldAdminTextInputWidget
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        carried = ProfileTag.objects.filter(profile=self.object_id).values("tag")
+        self.fields["tag"].queryset = Tag.objects.filter(pk__in=carried)
 
 
 @admin.register(Profile)
@@ -81,8 +144,8 @@ class ProfileAdmin(ReadOnlyAdmin):
         "timezone", "attributes", "created_at", "updated_at", "merged_into", "merges", "consents", "timeline",
     ]  # fmt: skip
     readonly_fields = fields
-    inlines = [StatsInline, IdentityInline, TagInline]
-    actions_detail = ["personal_data", "merge"]
+    inlines = [StatsInline, IdentityInline, TagInline, ExclusionInline]
+    actions_detail = ["personal_data", "give_tag", "remove_tag", "merge"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """The list shows people; a profile that was merged into another is found on the page of the merge."""
@@ -108,22 +171,8 @@ class ProfileAdmin(ReadOnlyAdmin):
             return queryset, False
         return queryset.filter(pk__in=_found(search_term)), False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only to let the tags be edited; every field of the person itself is read-only here."""
-        return request.user.has_perm("segments.change_profiletag")
-
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("segments.view_profile")
-
-    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        for tagged in formset.save(commit=False):
-            if isinstance(tagged, ProfileTag):
-                tagged.source = actors.user(request.user)
-                tagged.assigned_at = timezone.now()
-            tagged.save()
-        for removed in formset.deleted_objects:
-            removed.delete()
-        formset.save_m2m()
 
     @display(description=_("public id"))
     def public_id(self, obj: Profile) -> str:
@@ -159,6 +208,48 @@ class ProfileAdmin(ReadOnlyAdmin):
     def timeline(self, obj: Profile) -> str:
         events = Event.objects.filter(profile=obj).select_related("source").order_by("-occurred_at")[:TIMELINE]
         return render_to_string("segments/admin/timeline.html", {"events": events})
+
+    def has_tag_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("segments.change_profiletag")
+
+    @action(
+        description=_("Give a tag"),
+        permissions=["tag"],
+        dialog={
+            "title": _("Give a tag by hand"),
+            "description": _("Computations leave it alone; in an exclusive group it replaces the other tag."),
+            "form_class": GiveForm,
+            "form_submit_text": _("Give"),
+        },
+    )
+    def give_tag(self, request: HttpRequest, form: GiveForm, object_id: int) -> HttpResponse:
+        given = assignment.Given(int(object_id), weight=form.cleaned_data["weight"])
+        url = reverse("admin:segments_profile_change", args=[object_id])
+        try:
+            assignment.assign(
+                tag=form.cleaned_data["tag"], given=given, actor=actors.user(request.user), now=timezone.now()
+            )
+        except ValidationError as error:
+            return done(request, url, "; ".join(error.messages), error=True)
+        return done(request, url, gettext("The tag is given."))
+
+    @action(
+        description=_("Remove a tag"),
+        permissions=["tag"],
+        dialog={
+            "title": _("Remove a tag from this person"),
+            "description": _("Unless the tag is only given by hand, it stays removed: nothing computes it again."),
+            "form_class": TakeForm,
+            "form_submit_text": _("Remove"),
+        },
+    )
+    def remove_tag(self, request: HttpRequest, form: TakeForm, object_id: int) -> HttpResponse:
+        assignment.remove(
+            tag=form.cleaned_data["tag"], profile_id=int(object_id), reason=form.cleaned_data["reason"],
+            actor=actors.user(request.user), now=timezone.now(),
+        )  # fmt: skip
+        url = reverse("admin:segments_profile_change", args=[object_id])
+        return done(request, url, gettext("The tag is removed."))
 
     def has_merge_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("segments.merge_profiles")

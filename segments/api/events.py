@@ -24,7 +24,7 @@ from segments.services import events, sources
 from segments.services.events import EventResult
 
 MAX_BATCH = 1_000
-STATUSES = ("accepted", "duplicate", "rejected")
+STATUSES = ("accepted", "duplicate", "held", "rejected")
 
 
 class EventWrite(StrictSerializer, IdentifierFields):
@@ -78,7 +78,7 @@ class EventBatchForm(StrictSerializer):
 
 
 class EventOutcome(serializers.Serializer[Any]):
-    """What became of one event; `field` and `reason` say why it was rejected."""
+    """What became of one event; `field` and `reason` say why it was held or rejected."""
 
     event_id = serializers.CharField(allow_null=True)
     status = serializers.ChoiceField(choices=STATUSES)
@@ -91,6 +91,7 @@ class EventsTaken(serializers.Serializer[Any]):
 
     accepted = serializers.IntegerField()
     duplicate = serializers.IntegerField()
+    held = serializers.IntegerField()
     rejected = serializers.IntegerField()
     results = EventOutcome(many=True)
 
@@ -103,7 +104,8 @@ class EventsView(ApiView):
     @extend_schema(
         summary="Send events",
         description=f"Up to {MAX_BATCH} events, each with a result of its own: bad ones are rejected by name, the "
-        "others are stored. An event that the source sent before is a duplicate and counts nothing.",
+        "others are stored. An event that the source sent before is a duplicate and counts nothing. A held event waits "
+        "in quarantine for a decision of the staff; sent again, it is a duplicate.",
         request=EventBatchForm,
         responses=EventsTaken,
         tags=["events"],
@@ -115,7 +117,10 @@ class EventsView(ApiView):
         read = [_read(form, raw) for raw in batch["events"]]
         good = [item for item in read if isinstance(item, EventInput)]
         source = sources.get_or_create(batch["source"])
-        stored = iter(events.ingest(source=source, events=good, actor=self.actor, now=timezone.now()))
+        taken = events.ingest(
+            source=source, events=good, actor=self.actor, now=timezone.now(), refused=len(read) - len(good)
+        )
+        stored = iter(taken)
         results = [next(stored) if isinstance(item, EventInput) else item.result for item in read]
         counts = Counter(result.status for result in results)
         body = {status: counts[status] for status in STATUSES}

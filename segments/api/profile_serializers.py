@@ -98,7 +98,7 @@ class TagRead(serializers.Serializer[Any]):
     """A tag that the person carries now."""
 
     key = serializers.CharField(source="tag.key")
-    weight = serializers.FloatField()
+    weight = serializers.FloatField(source="effective_weight", help_text=_("effective now: faded and boosted"))
     confidence = serializers.FloatField()
     expires_at = serializers.DateTimeField(allow_null=True)
 

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,7 +20,7 @@ from segments.api.fields import source_named
 from segments.models import Profile, ProfileTag
 from segments.profile_input import InputError, ProfileInput
 from segments.selectors.profiles import current_id, find_by_identifier
-from segments.services import personal_data, profiles, sources
+from segments.services import personal_data, profile_intake, sources
 
 PERSONAL_SCOPE = "profiles:personal"
 
@@ -46,7 +46,7 @@ class ProfilesView(ApiView):
     def post(self, request: Request) -> Response:
         given = dict(self.read(forms.ProfileWrite, request).validated_data)
         source = sources.get_or_create(given.pop("source"))
-        result = profiles.upsert_many(
+        result = profile_intake.take(
             source=source, inputs=[ProfileInput(**given)], actor=self.actor, now=timezone.now()
         )[0]
         if result.profile_id is None:
@@ -104,7 +104,7 @@ class FindProfileView(ApiView):
 
 def _profiles() -> Any:
     now = timezone.now()
-    carried = ProfileTag.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now)).select_related("tag")
+    carried = ProfileTag.objects.carried(now).weighed(now).select_related("tag")
     return Profile.objects.select_related("subject", "stats").prefetch_related(
         Prefetch("tags", queryset=carried.order_by("tag__key"), to_attr="carried_tags")
     )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from segments.api import consents, events, merges, profiles, segments, unsubscribe
+from segments.api import consents, events, merges, profiles, segments, tags, unsubscribe, value_types
 
 urlpatterns = [
     path("profiles/", profiles.ProfilesView.as_view(), name="api-profiles"),
@@ -11,8 +11,14 @@ urlpatterns = [
     path("profiles/<uuid:uid>/merge/", merges.MergeProfileView.as_view(), name="api-profile-merge"),
     path("merges/<uuid:uid>/undo/", merges.UndoMergeView.as_view(), name="api-merge-undo"),
     path("events/", events.EventsView.as_view(), name="api-events"),
+    path("event-types/", value_types.EventTypesView.as_view(), name="api-event-types"),
+    path("attribute-types/", value_types.AttributeTypesView.as_view(), name="api-attribute-types"),
     path("consents/", consents.ConsentsView.as_view(), name="api-consents"),
     path("unsubscribe/", unsubscribe.UnsubscribeView.as_view(), name="api-unsubscribe"),
+    path("tags/", tags.TagsView.as_view(), name="api-tags"),
+    path("tags/<slug:key>/people/", tags.TagPeopleView.as_view(), name="api-tag-people"),
+    path("profiles/<uuid:uid>/tags/", tags.ProfileTagsView.as_view(), name="api-profile-tags"),
+    path("profiles/<uuid:uid>/tags/<slug:key>/", tags.ProfileTagView.as_view(), name="api-profile-tag"),
     path("segments/", segments.SegmentsView.as_view(), name="api-segments"),
     path("segments/<slug:key>/members/", segments.MembersView.as_view(), name="api-segment-members"),
 ]

@@ -15,7 +15,7 @@ Convert = Callable[[Any], T]
 class Malformed:
     """A row that does not have the file's columns; `cells` is what was there."""
 
-    cells: list[str]
+    cells: list[Any]
     reason: str
 
 
@@ -43,7 +43,7 @@ class Batch(ABC):
 class CsvBatch(Batch):
     """Rows of texts."""
 
-    def __init__(self, first: int, columns: Sequence[str], rows: Sequence[Sequence[str] | Malformed]) -> None:
+    def __init__(self, first: int, columns: Sequence[str], rows: Sequence[Sequence[Any] | Malformed]) -> None:
         self.first, self.size = first, len(rows)
         self.malformed = {place: row for place, row in enumerate(rows) if isinstance(row, Malformed)}
         self._columns = list(columns)
@@ -82,6 +82,47 @@ class ArrowBatch(Batch):
 
     def row(self, place: int) -> dict[str, Any]:
         return {name: array[place].as_py() for name, array in zip(self._columns, self._arrays, strict=True)}
+
+
+class SheetBatch(CsvBatch):
+    """Rows of a workbook: cells are texts, numbers, booleans, dates and times."""
+
+    def column(self, name: str, convert: Convert[T]) -> list[T]:
+        index = self._columns.index(name)
+        return each_distinct([row[index] for row in self._rows], convert)
+
+
+class OverlaidBatch(Batch):
+    """Another batch with some columns replaced or added; `row` still tells what came."""
+
+    def __init__(self, base: Batch, columns: Mapping[str, Sequence[Any]]) -> None:
+        self.first, self.size, self.malformed = base.first, base.size, base.malformed
+        self._base = base
+        self._overlay = columns
+
+    def column(self, name: str, convert: Convert[T]) -> list[T]:
+        if name in self._overlay:
+            return each_distinct(self._overlay[name], convert)
+        return self._base.column(name, convert)
+
+    def row(self, place: int) -> dict[str, Any]:
+        return self._base.row(place)
+
+
+def each_distinct(cells: Iterable[Any], convert: Convert[T]) -> list[T]:
+    """`convert` of each cell, called once per distinct one; 1, 1.0 and True are three."""
+    known: dict[tuple[type, Any], T] = {}
+    converted = []
+    for cell in cells:
+        key = (cell.__class__, cell)
+        try:
+            converted.append(known[key])
+        except KeyError:
+            known[key] = answer = convert(cell)
+            converted.append(answer)
+        except TypeError:  # a list or an object of a Parquet file has no hash
+            converted.append(convert(cell))
+    return converted
 
 
 def _converted(cells: Iterable[str], convert: Convert[T]) -> list[T]:

@@ -1,14 +1,18 @@
-"""Files as batches of rows: CSV and Parquet, with the memory of one batch whatever the file's length."""
+"""Files as batches of rows. CSV and Parquet take the memory of one batch whatever the file's length; the first sheet of
+an XLSX workbook, which ends at 1,048,576 rows, is held whole."""
 
 import csv
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
-from segments.imports.batch import ArrowBatch, Batch, CsvBatch, Malformed
+from segments.cells import text
+from segments.imports.batch import ArrowBatch, Batch, CsvBatch, Malformed, SheetBatch
 
 
 class ReaderError(Exception):
@@ -102,7 +106,39 @@ def _readable(cells: list[str]) -> list[str]:
     return [cell.encode(errors="replace").decode() for cell in cells]
 
 
-READERS: dict[str, type[Reader]] = {".csv": CsvReader, ".parquet": ParquetReader}
+class XlsxReader(Reader):
+    """The first sheet of a workbook, with a header row. Empty rows do not count; a formula stands for its value.
+
+    A date cell has no zone, as a text without one has none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._sheet = _first_sheet(path)
+        rows = self._rows()
+        header = next(rows, None)
+        if header is None:
+            raise ReaderError(f"{path.name}: has no header row")
+        self.columns = [text(cell).strip() for cell in header]
+        self.total = sum(1 for _ in rows)
+
+    def batches(self, *, skip: int, size: int) -> Iterator[Batch]:
+        wanted = islice(self._rows(), skip + 1, None)
+        while batch := list(islice(wanted, size)):
+            yield SheetBatch(skip + 1, self.columns, batch)
+            skip += len(batch)
+
+    def _rows(self) -> Iterator[list[Any]]:
+        return (row for row in self._sheet.iter_rows() if any(cell != "" for cell in row))
+
+
+def _first_sheet(path: Path) -> CalamineSheet:
+    try:
+        return CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0)
+    except (CalamineError, OSError, ValueError) as error:
+        raise ReaderError(f"{path.name}: not an XLSX workbook ({error})") from error
+
+
+READERS: dict[str, type[Reader]] = {".csv": CsvReader, ".parquet": ParquetReader, ".xlsx": XlsxReader}
 
 
 def open_file(path: Path) -> Reader:

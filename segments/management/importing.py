@@ -21,7 +21,7 @@ SHOWN = 5
 
 def add_common_arguments(parser: ArgumentParser) -> None:
     """The file, its source and its mapping."""
-    parser.add_argument("file", type=Path, help="a .csv file in UTF-8 with a header line, or a .parquet file")
+    parser.add_argument("file", type=Path, help="a .csv file in UTF-8 with a header line, a .parquet or an .xlsx file")
     parser.add_argument("--source", required=True, help="key of the system that the file comes from")
     parser.add_argument("--map", default="", help="field=column,...; columns named like a field need none")
 
@@ -43,7 +43,8 @@ def refusals(unit: str) -> Iterator[tuple[Callable[[str], dict[str, str]], Calla
 
 def report(command: BaseCommand, job: ImportJob) -> None:
     """Say what became of the rows, with the first refusals."""
-    command.stdout.write(f"{job.accepted} accepted, {job.duplicates} duplicates, {job.rejected} rejected")
+    held = f", {job.held} held in quarantine" if job.held else ""
+    command.stdout.write(f"{job.accepted} accepted, {job.duplicates} duplicates, {job.rejected} rejected" + held)
     for row in job.rejected_rows.order_by("row_number")[:SHOWN]:
         command.stdout.write(f"  row {row.row_number}: {row.field}: {row.reason}")
     if job.rejected > SHOWN:

@@ -1,18 +1,35 @@
+from segments.models.attribute_type import AttributeType
+from segments.models.cleaning_rule import CleaningAction, CleaningRule, CleaningTarget
 from segments.models.event import Event
+from segments.models.event_type import EventType
 from segments.models.identity import Identity, IdentityKind
 from segments.models.import_job import ImportJob, ImportKind, ImportState, RejectedRow
 from segments.models.join_review import JoinReview, ReviewState
 from segments.models.merged_event import MergedEvent
+from segments.models.pending_gain import PendingGain
 from segments.models.profile import Gender, Profile
 from segments.models.profile_merge import MergeCause, ProfileMerge
+from segments.models.profile_tag import ProfileTag
+from segments.models.quality_day import QualityDay
+from segments.models.quality_standard import QualityStandard
+from segments.models.quarantine import QuarantinedEvent, QuarantineState
 from segments.models.segment import Segment, SegmentMembership, SegmentVersion
 from segments.models.source import Source
 from segments.models.stats import ProfileStats
-from segments.models.tag import ProfileTag, Tag, TagLayer
+from segments.models.tag import Measure, Output, Rhythm, Tag, TagKind, TagLayer
+from segments.models.tag_boost import TagBoost
+from segments.models.tag_exclusion import TagExclusion
+from segments.models.tag_gain import TagGain
+from segments.models.tag_parameter import TagParameter
 from segments.models.touch import Touch
 
 __all__ = [
+    "AttributeType",
+    "CleaningAction",
+    "CleaningRule",
+    "CleaningTarget",
     "Event",
+    "EventType",
     "Gender",
     "Identity",
     "IdentityKind",
@@ -20,19 +37,32 @@ __all__ = [
     "ImportKind",
     "ImportState",
     "JoinReview",
+    "Measure",
     "MergeCause",
     "MergedEvent",
+    "Output",
+    "PendingGain",
     "Profile",
     "ProfileMerge",
     "ProfileStats",
     "ProfileTag",
+    "QualityDay",
+    "QualityStandard",
+    "QuarantineState",
+    "QuarantinedEvent",
     "RejectedRow",
     "ReviewState",
+    "Rhythm",
     "Segment",
     "SegmentMembership",
     "SegmentVersion",
     "Source",
     "Tag",
+    "TagBoost",
+    "TagExclusion",
+    "TagGain",
+    "TagKind",
     "TagLayer",
+    "TagParameter",
     "Touch",
 ]

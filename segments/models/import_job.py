@@ -35,6 +35,7 @@ class ImportJob(models.Model):
     accepted = models.PositiveBigIntegerField(_("accepted"), default=0)
     duplicates = models.PositiveBigIntegerField(_("duplicates"), default=0)
     rejected = models.PositiveBigIntegerField(_("rejected"), default=0)
+    held = models.PositiveBigIntegerField(_("held"), default=0, help_text=_("waiting in quarantine"))
     started_at = models.DateTimeField(_("started at"))
     finished_at = models.DateTimeField(_("finished at"), null=True)
 
@@ -46,7 +47,9 @@ class ImportJob(models.Model):
             models.UniqueConstraint(fields=["fingerprint"], name="import_job_once_per_file"),
             models.CheckConstraint(
                 name="import_job_rows_add_up",
-                condition=models.Q(rows_done=models.F("accepted") + models.F("duplicates") + models.F("rejected")),
+                condition=models.Q(
+                    rows_done=models.F("accepted") + models.F("duplicates") + models.F("rejected") + models.F("held")
+                ),
             ),
         ]
 

@@ -5,21 +5,35 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-from django.contrib.postgres.fields import ArrayField
-from django.db.models import Aggregate, BigIntegerField, BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, Value
+from django.db.models import (
+    Aggregate,
+    BigIntegerField,
+    BooleanField,
+    Exists,
+    F,
+    ForeignKey,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
 
-from segments.models import Profile
-from segments.rules.joins import Column, SubqueryJoin
+from segments.models import Profile, ProfileStats
+from segments.rules.joins import Absorbed, Column, Followed, Source, SubqueryJoin
 from segments.rules.nodes import Predicate
+from segments.rules.predicates import STATISTICS, required, simplified
 
 PeopleIds = Collection[int] | QuerySet[Any, int]
 """Ids of profiles, at hand or still in the database."""
 
+PERSON = "subject_id"
+
 
 class AnyOf(Func):
-    """`x = ANY(array)`: one parameter however many ids, and an index condition still."""
+    """`x = ANY(array)`: one parameter however many ids, written once, and an index condition still."""
 
-    template = "%(expressions)s)"
+    template = "%(expressions)s::bigint[])"
     arg_joiner = " = ANY("
     output_field = BooleanField()
 
@@ -33,6 +47,14 @@ class _Rows:
     alias: str
     aggregates: dict[str, Aggregate] = field(default_factory=dict)
 
+    @property
+    def is_of_people(self) -> bool:
+        """Whether the database holds each row to a profile."""
+        person: Any = self.rows.model._meta.get_field(self.person)
+        return (
+            isinstance(person, ForeignKey) and person.related_model is Profile and bool(cast(Any, person).db_constraint)
+        )
+
 
 class Compilation:
     """What the conditions of one tree share while they are compiled.
@@ -43,7 +65,7 @@ class Compilation:
 
     def __init__(self, *, now: datetime, only: PeopleIds | None = None) -> None:
         self.now = now
-        self._only = only
+        self._only = only if only is None or isinstance(only, QuerySet) else f"{{{','.join(map(str, only))}}}"
         self._joined: dict[Hashable, _Rows] = {}
 
     def joined(self, key: Hashable, rows: QuerySet[Any, Any], *, person: str = "profile_id") -> Column:
@@ -77,17 +99,46 @@ class Compilation:
 
     def people(self, condition: Predicate) -> QuerySet[Profile, int]:
         """The ids of the people for whom `condition` holds, in no order."""
-        people = Profile.objects.order_by()
-        parent = people.query.get_initial_alias()
+        condition = simplified(condition)
+        needed = required(condition)
+        people: QuerySet[Profile] = self._limited(Profile.objects.order_by().filter(condition), PERSON)
+        profiles = people.query.get_initial_alias()
+        first = self._first(people, needed)
+        parent = (first.table_alias, first.column) if first else (profiles, PERSON)
         for found in self._joined.values():
-            rows = self._limited(found.rows, found.person).order_by().values(found.person)
-            if found.aggregates:
-                rows = rows.annotate(**found.aggregates)
-            join = SubqueryJoin(
-                rows=rows, alias=found.alias, column=found.person, parent=parent, parent_column="subject_id"
-            )
-            people.query.join(cast(Any, join))
-        return self._limited(self._living(people).filter(condition), "subject_id").values_list("subject_id", flat=True)
+            if first is None or found.alias != first.table_alias:
+                people.query.join(cast(Any, self._join(found, *parent)))
+        if first is None:
+            return self._living(people).values_list(PERSON, flat=True)
+        table = Followed(source=first, table=Profile._meta.db_table, alias=profiles, column=PERSON)
+        people.query.alias_map[profiles] = cast(Any, table)
+        person = Column(first.table_alias, first.column, BigIntegerField())
+        return cast("QuerySet[Profile, int]", people.annotate(person=person).values_list("person", flat=True))
+
+    def _first(self, people: QuerySet[Profile], needed: Collection[str]) -> Source | SubqueryJoin | None:
+        """What to begin with instead of all profiles: rows that everybody who matches has, and only people have."""
+        profiles = people.query.get_initial_alias()
+        if STATISTICS in needed:
+            table = ProfileStats._meta.db_table
+            aliases = people.query.alias_map
+            alias = next(alias for alias, join in aliases.items() if join.table_name == table)
+            aliases[alias] = cast(Any, Absorbed(alias=alias, parent=profiles))
+            return Source(table=table, alias=alias, column="profile_id")
+        for found in self._joined.values():
+            if found.alias in needed and found.is_of_people:
+                join = self._join(found, profiles, PERSON)
+                people.query.join(cast(Any, join))
+                people.query.alias_map[found.alias] = cast(Any, Absorbed(alias=found.alias, parent=profiles))
+                return join
+        return None
+
+    def _join(self, found: _Rows, parent: str, parent_column: str) -> SubqueryJoin:
+        rows = self._limited(found.rows, found.person).order_by().values(found.person)
+        if found.aggregates:
+            rows = rows.annotate(**found.aggregates)
+        return SubqueryJoin(
+            rows=rows, alias=found.alias, column=found.person, parent=parent, parent_column=parent_column
+        )
 
     def _living(self, people: QuerySet[Profile]) -> QuerySet[Profile]:
         """Without those who were merged into others. They are few, and have an index of their own: to look them up
@@ -106,5 +157,4 @@ class Compilation:
             return rows
         if isinstance(self._only, QuerySet):
             return rows.filter(**{f"{person}__in": self._only})
-        ids = Value(list(self._only), output_field=ArrayField(BigIntegerField()))
-        return rows.filter(Q(AnyOf(F(person), ids)))
+        return rows.filter(Q(AnyOf(F(person), Value(self._only))))

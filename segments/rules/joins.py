@@ -40,13 +40,18 @@ class SubqueryJoin:
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
         """The JOIN clause with its parameters."""
+        quote = compiler.quote_name_unless_alias
+        sql, params = self.source_sql(compiler, connection)
+        alias, parent = quote(self.table_alias), quote(self.parent_alias)
+        on = f"{alias}.{quote(self.column)} = {parent}.{quote(self.parent_column)}"
+        return f"{self.join_type} {sql} ON ({on})", params
+
+    def source_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
+        """The subquery and its alias."""
         # An always-empty subquery must still be a table of no rows here, hence no eliding.
         inner = self.rows.query.get_compiler(connection=connection, elide_empty=False)
         sql, params = inner.as_sql()
-        quote = compiler.quote_name_unless_alias
-        alias, parent = quote(self.table_alias), quote(self.parent_alias)
-        on = f"{alias}.{quote(self.column)} = {parent}.{quote(self.parent_column)}"
-        return f"{self.join_type} ({sql}) {alias} ON ({on})", tuple(params)
+        return f"({sql}) {compiler.quote_name_unless_alias(self.table_alias)}", tuple(params)
 
     def relabeled_clone(self, change_map: Mapping[str, str]) -> "SubqueryJoin":
         """The same join under the aliases that it gets inside another query."""
@@ -57,6 +62,80 @@ class SubqueryJoin:
             parent=change_map.get(self.parent_alias, self.parent_alias),
             parent_column=self.parent_column,
         )
+        clone.table_alias = change_map.get(self.table_alias, self.table_alias)
+        return clone
+
+
+class Source:
+    """A table with at most one row per person: what else a query may begin with."""
+
+    def __init__(self, *, table: str, alias: str, column: str) -> None:
+        self.table = table
+        self.table_alias = alias
+        self.column = column
+
+    def source_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
+        """The table and its alias."""
+        quote = compiler.quote_name_unless_alias
+        return f"{quote(self.table)} {quote(self.table_alias)}", ()
+
+    def relabeled_clone(self, change_map: Mapping[str, str]) -> "Source":
+        """The same under another alias."""
+        alias = change_map.get(self.table_alias, self.table_alias)
+        return Source(table=self.table, alias=alias, column=self.column)
+
+
+class Followed:
+    """`source LEFT OUTER JOIN table ON ..`, in the place of a query's first table.
+
+    With the people of `source` in front, PostgreSQL leaves `table` out when nothing is asked of it: its key is unique.
+    """
+
+    join_type = None
+    parent_alias = None
+    filtered_relation = None
+
+    def __init__(self, *, source: Source | SubqueryJoin, table: str, alias: str, column: str) -> None:
+        self.source = source
+        self.table_name = table
+        self.table_alias = alias
+        self.column = column
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
+        """The FROM clause up to and with `table`."""
+        sql, params = self.source.source_sql(compiler, connection)
+        quote = compiler.quote_name_unless_alias
+        table, alias, source = quote(self.table_name), quote(self.table_alias), quote(self.source.table_alias)
+        on = f"{alias}.{quote(self.column)} = {source}.{quote(self.source.column)}"
+        return f"{sql} {LOUTER} {table} {alias} ON ({on})", params
+
+    def relabeled_clone(self, change_map: Mapping[str, str]) -> "Followed":
+        """The same under the aliases that it gets inside another query."""
+        alias = change_map.get(self.table_alias, self.table_alias)
+        source = self.source.relabeled_clone(change_map)
+        return Followed(source=source, table=self.table_name, alias=alias, column=self.column)
+
+
+class Absorbed:
+    """An alias whose table stands elsewhere in the FROM clause."""
+
+    join_type = LOUTER
+    nullable = True
+    filtered_relation = None
+
+    def __init__(self, *, alias: str, parent: str) -> None:
+        self.table_name = alias
+        self.table_alias = alias
+        self.parent_alias = parent
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
+        """Nothing."""
+        return "", ()
+
+    def relabeled_clone(self, change_map: Mapping[str, str]) -> "Absorbed":
+        """The same under another alias."""
+        parent = change_map.get(self.parent_alias, self.parent_alias)
+        clone = Absorbed(alias=self.table_name, parent=parent)
         clone.table_alias = change_map.get(self.table_alias, self.table_alias)
         return clone
 

@@ -2,23 +2,28 @@
 purchases hold far fewer different times, people, amounts and categories."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from itertools import repeat
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from segments import cells, event_input, event_line
-from segments.imports.batch import Batch
+from segments import cells, event_input, event_line, value_types
+from segments.cleaning import Plan, Verdict, clean_columns
+from segments.imports.batch import Batch, OverlaidBatch
 from segments.imports.outcome import Outcome
 from segments.models import Source
 from segments.profile_input import IDENTIFIERS, InputError, ProfileInput
-from segments.services import event_store, profiles
+from segments.selectors.cleaning import EventRules
+from segments.selectors.value_types import event_schemas
+from segments.services import event_store, profiles, quality
 from segments.services.events import Named, UnknownPersonError, find_people
+from segments.services.quarantine_intake import Holding
 
 PROPERTY = "properties."
 NOBODY = ("", "")
+CLEANED = "\0"  # in front of a field's name: its column after the rules; no column of a file is called so
 Column = Sequence[str | InputError]
 
 
@@ -37,18 +42,65 @@ class EventFile:
     now: datetime
 
     def take(self, batch: Batch) -> Outcome:
-        """Store the rows that fit and say of the others why not. The caller owns the transaction."""
+        """Store the rows that fit and say of the others why not. The caller owns the transaction.
+
+        Cleaning rules and declared types are read once per batch.
+        """
+        plan = EventRules(self.source).plan(self.name)
+        schema = event_schemas([self.name]).get(self.name, {})
+        if plan.is_empty:
+            return self._take(batch, plan, schema, {}, {})
+        cleaned = clean_columns(plan, batch, self.mapping)
+        overlay = {f"{CLEANED}{field}": column for field, column in cleaned.columns.items()}
+        file = replace(self, mapping={**self.mapping, **{field: f"{CLEANED}{field}" for field in cleaned.columns}})
+        return file._take(OverlaidBatch(batch, overlay), plan, schema, cleaned.rejected, cleaned.held)
+
+    def _take(
+        self, batch: Batch, plan: Plan, schema: value_types.Schema, rejected: Mapping[int, Verdict],
+        held: Mapping[int, Verdict],
+    ) -> Outcome:  # fmt: skip
         moments = self._column(batch, "occurred_at", self._moment)
         columns = [self._dedups(batch), moments, *self._money(batch), self._categories(batch)]
-        members = self._members(batch)
-        refused = _first_errors(batch, [*columns, *members])
+        members = self._members(batch, schema)
+        refused = _first_errors(batch, rejected, [*columns, *members])
         owners = self._owners(batch, refused)
         for place, owner in enumerate(owners):
             if isinstance(owner, InputError):
                 refused.setdefault(place, owner)
         lines = self._lines(owners, columns, members, refused)
-        new = event_store.store_and_count(source=self.source, lines=lines, months=_months(moments), now=self.now)
-        return Outcome(accepted=new, duplicates=batch.size - new - len(refused), refused=refused)
+        places = _first_places(columns[0], refused) if held or plan.limits else {}
+        holding = Holding(
+            {dedup: held[place] for dedup, place in places.items() if place in held} if held else {}, plan.limits
+        )
+        new = event_store.store_and_count(
+            source=self.source, lines=lines, months=_months(moments), now=self.now, take_out=holding.take_out
+        )
+        holding.keep(source=self.source, lines=lines, came=lambda dedup: batch.row(places[dedup]), now=self.now)
+        kept = len(holding.kept)
+        outcome = Outcome(accepted=new, duplicates=batch.size - new - kept - len(refused), refused=refused, held=kept)
+        quality.count(source=self.source, counts=self._counts(batch, moments, outcome), now=self.now)
+        return outcome
+
+    def _counts(self, batch: Batch, moments: Column, outcome: Outcome) -> quality.Counts:
+        standard, valid = quality.standard_of(self.source), batch.size - len(outcome.refused)
+        wanted, earliest = standard.event_fields, quality.earliest_timely(standard, self.now)
+        return quality.Counts(
+            received=batch.size,
+            valid=valid,
+            unique=valid - outcome.duplicates,
+            asked_complete=valid if wanted else 0,
+            complete=self._complete(batch, wanted, outcome.refused) if wanted else 0,
+            asked_timely=valid if earliest else 0,
+            timely=_timely(moments, event_line.utc(earliest).isoformat(), outcome.refused) if earliest else 0,
+            held=outcome.held,
+        )
+
+    def _complete(self, batch: Batch, wanted: Sequence[str], refused: Mapping[int, InputError]) -> int:
+        """How many of the rows that are not refused miss none of these fields."""
+        if any(field not in self.mapping for field in wanted):
+            return 0
+        gaps = zip(*[batch.column(self.mapping[field], cells.is_missing) for field in wanted], strict=True)
+        return sum(not any(row) for place, row in enumerate(gaps) if place not in refused)
 
     def _lines(
         self,
@@ -104,9 +156,12 @@ class EventFile:
             return [""] * batch.size
         return self._column(batch, "category", event_line.category)
 
-    def _members(self, batch: Batch) -> list[Column]:
+    def _members(self, batch: Batch, schema: value_types.Schema) -> list[Column]:
         names = [field.removeprefix(PROPERTY) for field in self.mapping if field.startswith(PROPERTY)]
-        return [self._column(batch, f"{PROPERTY}{name}", partial(event_line.member, name)) for name in names]
+        lacking = [name for name, declared in schema.items() if declared.required and name not in names]
+        absent: list[Column] = [[InputError(f"{PROPERTY}{name}", "is required")] * batch.size for name in lacking]
+        read = [self._column(batch, f"{PROPERTY}{name}", partial(_member, name, schema.get(name))) for name in names]
+        return [*read, *absent]
 
     def _owners(self, batch: Batch, refused: Mapping[int, InputError]) -> list[int | InputError]:
         """The person of each row by the first identifier that it gives; `refused` rows bring nobody into being."""
@@ -147,9 +202,33 @@ def _person(field: str, value: str) -> ProfileInput:
     return ProfileInput(**fields)
 
 
-def _first_errors(batch: Batch, columns: Sequence[Column]) -> dict[int, InputError]:
-    """By place, what is wrong with rows: their shape, or else the first bad cell."""
+def _member(name: str, declared: value_types.Declared | None, cell: Any) -> str:
+    if declared is not None:
+        cell = value_types.from_cell(declared, cell, field=f"{PROPERTY}{name}")
+    return event_line.member(name, cell)
+
+
+def _first_places(dedups: Column, refused: Mapping[int, InputError]) -> dict[str, int]:
+    """Where each event stands that is not refused; of equal ones the first, as `_lines` has it."""
+    places: dict[str, int] = {}
+    for place, dedup in enumerate(dedups):
+        if place not in refused and isinstance(dedup, str):
+            places.setdefault(dedup, place)
+    return places
+
+
+def _timely(moments: Column, earliest: str, refused: Mapping[int, InputError]) -> int:
+    """How many of the rows that are not refused happened at `earliest` or later; ISO times in UTC sort as texts."""
+    return sum(
+        place not in refused and moment >= earliest for place, moment in enumerate(moments) if isinstance(moment, str)
+    )
+
+
+def _first_errors(batch: Batch, rejected: Mapping[int, Verdict], columns: Sequence[Column]) -> dict[int, InputError]:
+    """By place, what is wrong with rows: their shape, the rule that rejects them, or else the first bad cell."""
     found = {place: InputError("row", row.reason) for place, row in batch.malformed.items()}
+    for place, verdict in rejected.items():
+        found.setdefault(place, InputError(verdict.field, verdict.reason))
     for column in columns:
         for place, cell in enumerate(column):
             if isinstance(cell, InputError):

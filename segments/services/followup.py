@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from segments.services import memberships, touches
+from segments.services import memberships, tags, touches
 
 LOCK = 0x48454544_03
 LIMIT = 5_000
@@ -21,6 +21,8 @@ def follow_up(*, now: datetime, actor: str, limit: int = LIMIT) -> int:
         if not cursor.fetchone()[0]:
             return 0
         touched = touches.claim(limit=limit)
+        for cause, people in tags.follow(touched=touched, now=now, actor=actor).items():
+            touched.setdefault(cause, set()).update(people)
         if touched:
             memberships.recheck(touched=touched, now=now, actor=actor)
         return sum(len(people) for people in touched.values())

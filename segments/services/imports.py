@@ -41,8 +41,9 @@ def import_profiles(
     *, path: Path, source_key: str, mapping: Mapping[str, str], actor: str, now: datetime,
     progress: Progress | None = None,
 ) -> ImportJob:  # fmt: skip
-    """Take in a CSV or Parquet file of people. Returns the finished job. `progress` hears of rows done and rows in all.
+    """Take in a file of people: CSV, Parquet or XLSX. Returns the finished job.
 
+    `progress` hears of rows done and rows in all.
     Raises `ReaderError`, `MappingError` or `SourceError` before anything is stored.
     """
     reader = open_file(path)
@@ -57,7 +58,7 @@ def import_events(
     *, path: Path, source_key: str, mapping: Mapping[str, str], name: str, currency: str, timezone: str, actor: str,
     now: datetime, create_missing: bool = False, progress: Progress | None = None,
 ) -> ImportJob:  # fmt: skip
-    """Take in a CSV or Parquet file of events called `name`. Returns the finished job.
+    """Take in a file of events called `name`. Returns the finished job.
 
     Amounts without a mapped currency are in `currency`; times without an offset are local to `timezone`. A row's person
     is the one of the first identifier it gives; people who are not known are created when `create_missing`, else their
@@ -148,6 +149,7 @@ def _store_batch(job_id: int, batch: Batch, take: Take) -> None:
         job.accepted += outcome.accepted
         job.duplicates += outcome.duplicates
         job.rejected += len(outcome.refused)
+        job.held += outcome.held
         job.save()
         RejectedRow.objects.bulk_create(
             [
@@ -172,7 +174,7 @@ def _finish(job: ImportJob, actor: str, now: datetime) -> None:
             action="import.finished", actor=actor, object_type="import", object_id=job.uid,
             details={
                 "kind": job.kind, "source": job.source.key, "fingerprint": job.fingerprint, "accepted": job.accepted,
-                "duplicates": job.duplicates, "rejected": job.rejected,
+                "duplicates": job.duplicates, "rejected": job.rejected, "held": job.held,
             },
             now=now,
         )  # fmt: skip

@@ -9,7 +9,7 @@ from segments.imports.batch import Batch
 from segments.imports.outcome import Outcome
 from segments.models import Source
 from segments.profile_input import InputError, ProfileInput
-from segments.services import profiles
+from segments.services import profile_intake
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,10 @@ class ProfileFile:
                 inputs[place] = self._read(batch, place)
             except InputError as error:
                 refused[place] = error
-        results = profiles.upsert_many(source=self.source, inputs=list(inputs.values()), actor=self.actor, now=self.now)
+        results = profile_intake.take(
+            source=self.source, inputs=list(inputs.values()), actor=self.actor, now=self.now, is_from_file=True,
+            refused=len(refused),
+        )  # fmt: skip
         for place, result in zip(inputs, results, strict=True):
             if result.profile_id is None:
                 refused[place] = InputError(result.field, result.reason)

@@ -10,7 +10,10 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from compliance.services import audit
+from segments import causes
+from segments.selectors import tag_dependencies
 
+# A person whose cell changed is touched if a tag or segment asks for it, so that it follows.
 RECOMPUTE = """
     WITH ranked AS (
         SELECT profile_id,
@@ -19,12 +22,18 @@ RECOMPUTE = """
                LEAST(5, 1 + floor(5 * percent_rank() OVER (ORDER BY order_amount)))::smallint AS monetary
         FROM segments_profilestats
         WHERE order_count > 0
+    ), changed AS (
+        UPDATE segments_profilestats stats
+        SET rfm_recency = recency, rfm_frequency = frequency, rfm_monetary = monetary, rfm_at = %(now)s
+        FROM ranked
+        WHERE stats.profile_id = ranked.profile_id
+          AND (rfm_recency, rfm_frequency, rfm_monetary) IS DISTINCT FROM (recency, frequency, monetary)
+        RETURNING stats.profile_id
+    ), touched AS (
+        INSERT INTO segments_touch (profile_id, cause, touched_at)
+        SELECT profile_id, %(cause)s, %(now)s FROM changed WHERE %(is_watched)s
     )
-    UPDATE segments_profilestats stats
-    SET rfm_recency = recency, rfm_frequency = frequency, rfm_monetary = monetary, rfm_at = %(now)s
-    FROM ranked
-    WHERE stats.profile_id = ranked.profile_id
-      AND (rfm_recency, rfm_frequency, rfm_monetary) IS DISTINCT FROM (recency, frequency, monetary)
+    SELECT count(*) FROM changed
 """
 
 
@@ -32,8 +41,9 @@ def recompute(*, now: datetime, actor: str) -> int:
     """Rank all buyers anew in one statement. Returns how many people changed their cell."""
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(RECOMPUTE, {"now": now})
-            changed: int = cursor.rowcount
+            is_watched = tag_dependencies.is_cause_watched(causes.RFM)
+            cursor.execute(RECOMPUTE, {"now": now, "cause": causes.RFM, "is_watched": is_watched})
+            changed: int = cursor.fetchone()[0]
         if changed:
             audit.append(
                 action="rfm.recomputed", actor=actor, object_type="rfm", object_id="all",

@@ -1,13 +1,14 @@
 """Which reason an address is suppressed for, and what lifts it."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from compliance import addresses
 from compliance.models import AuditLeaf, Suppression, SuppressionReason
-from compliance.services import audit, consent, suppression
-from tests.factories.compliance import NoticeFactory, SubjectFactory
+from compliance.services import audit, consent, suppression, unsubscribe
+from tests.factories.compliance import NoticeFactory, PurposeFactory, SubjectFactory
 
 pytestmark = pytest.mark.django_db
 DIGEST = addresses.digest("email", "someone@example.com")
@@ -62,3 +63,23 @@ def test_a_failed_audit_leaf_undoes_the_suppression_and_the_lifting(
             digest=b"x" * 32, channel="", purpose_id=None, reason="staff", source="x", actor="test", now=now
         )
     assert Suppression.objects.count() == 1
+
+
+def test_an_unknown_address_that_unsubscribes_again_counts_from_then_on(now: datetime) -> None:
+    """Its owner may become known later, with a consent from between the two."""
+    purpose = PurposeFactory()
+    wish: dict[str, Any] = {
+        "digest": DIGEST, "subject_id": None, "purpose_id": purpose.pk, "channel": "email", "method": "api",
+        "source": "hotline", "actor": "test",
+    }  # fmt: skip
+    unsubscribe.by_address(**wish, now=now)
+    unsubscribe.by_address(**wish, now=now + timedelta(seconds=10))  # the same click
+    assert Suppression.objects.get().created_at == now
+    again = now + timedelta(days=2)
+    unsubscribe.by_address(**wish, now=again)
+    between = now + timedelta(days=1)
+    lifted = suppression.lift_unsubscribed(
+        digest=DIGEST, channel="email", purpose_id=purpose.pk, consented_at=between, actor="test", now=again
+    )
+    assert (lifted, Suppression.objects.get().created_at) == (0, again)
+    assert AuditLeaf.objects.filter(action="suppression.said_again").count() == 1

@@ -6,7 +6,7 @@ from typing import Any
 import factory
 from factory.django import DjangoModelFactory
 
-from segments.models import Profile, Segment, Source, Tag, TagLayer
+from segments.models import CleaningRule, Profile, Segment, Source, Tag, TagLayer
 from segments.profile_input import ProfileInput
 from segments.services import profiles
 
@@ -19,6 +19,20 @@ class SourceFactory(DjangoModelFactory[Source]):
         django_get_or_create = ("key",)
 
     key = "shop"
+
+
+class CleaningRuleFactory(DjangoModelFactory[CleaningRule]):
+    class Meta:
+        model = CleaningRule
+
+    name = factory.Sequence(lambda number: f"Rule {number}")
+    position = factory.Sequence(lambda number: number)
+    target = "events"
+    event_names = factory.LazyFunction(list)
+    field = "category"
+    action = "normalise"
+    parameters = factory.LazyFunction(lambda: {"steps": ["trim"]})
+    created_at = LONG_AGO
 
 
 class TagFactory(DjangoModelFactory[Tag]):

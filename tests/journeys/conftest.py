@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,10 +19,11 @@ from compliance.services import audit, consent, suppression
 from segments.event_input import EventInput
 from segments.models import ProfileTag
 from segments.profile_input import ProfileInput
-from segments.services import events, imports, profiles, rfm, segments
+from segments.services import events, imports, profiles, rfm, segments, tags
+from segments.services.tags import assignment, boosts
 from tests.factories.campaigns import CampaignFactory, MessageTemplateFactory, SendingChannelFactory, UserFactory
 from tests.factories.compliance import NoticeFactory
-from tests.factories.segments import SourceFactory, TagFactory, make_profile
+from tests.factories.segments import CleaningRuleFactory, SourceFactory, TagFactory, make_profile
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
@@ -135,11 +136,33 @@ def installation(transactional_db: None, tmp_path: Path) -> Campaign:
         now=now,
     )  # fmt: skip
     rfm.recompute(now=now, actor="test")
+    tags.ensure_ready_made(actor="test", now=now)
+    tags.compute_due(now=now, actor="test")
+    boosts.create(
+        tag=tag, factor=Decimal(2), goal="Spring sale", starts_at=now, ends_at=now + timedelta(days=3), actor="test",
+        now=now,
+    )  # fmt: skip
+    carrier = ProfileTag.objects.filter(tag__kind="rule").order_by("profile")[0]
+    assignment.remove(tag=carrier.tag, profile_id=carrier.profile_id, reason="asked for it", actor="test", now=now)
+    _hold_a_view(now)
     rejected = tmp_path / "people.csv"
     rejected.write_text("external_id,email\nC900,nobody\nC901,someone@example.com\n")
     imports.import_profiles(path=rejected, source_key="shop", mapping={}, actor="test", now=now)
     _joined_people()
     return _planned_campaign(now)
+
+
+def _hold_a_view(now: datetime) -> None:
+    """An event in quarantine, with the rule that holds it."""
+    CleaningRuleFactory(
+        name="Suspicious views", event_names=["product_view"], field="category", action="hold",
+        parameters={"op": "eq", "value": "robots", "reason": "looks like a robot"},
+    )  # fmt: skip
+    view = EventInput(
+        event_id="view", name="product_view", occurred_at=now - timedelta(hours=1), identifier="external_id",
+        value="C1", category="robots",
+    )  # fmt: skip
+    events.ingest(source=SourceFactory(), events=[view], actor="test", now=now)
 
 
 def _joined_people() -> None:

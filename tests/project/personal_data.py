@@ -9,6 +9,7 @@ DIRECT = {
     "segments.Identity": {"digest", "value_encrypted"},
     "segments.JoinReview": {"input_encrypted"},
     "segments.Profile": {"name_encrypted"},
+    "segments.QuarantinedEvent": {"event_encrypted"},
     "segments.ProfileMerge": {"snapshot_encrypted"},
     "segments.RejectedRow": {"row_encrypted"},
     "campaigns.Delivery": {"address_digest"},
@@ -36,8 +37,13 @@ ABOUT = {
         "profile", "event_count", "first_event_at", "last_event_at", "order_count", "order_amount", "first_order_at",
         "last_order_at", "rfm_recency", "rfm_frequency", "rfm_monetary",
     },
-    "segments.ProfileTag": {"profile", "tag", "weight", "confidence", "assigned_at", "expires_at"},
+    "segments.PendingGain": {"profile", "tag", "category", "occurred_at", "gain"},
+    "segments.ProfileTag": {
+        "profile", "tag", "group", "weight", "weighed_at", "confidence", "evidence", "assigned_at", "expires_at",
+    },
+    "segments.QuarantinedEvent": {"profile", "occurred_at", "name"},
     "segments.SegmentMembership": {"segment", "profile", "entered_at"},
+    "segments.TagExclusion": {"profile", "tag", "reason", "excluded_at"},
     "segments.Touch": {"profile", "cause", "touched_at"},
     "campaigns.Delivery": {"profile", "state", "reason", "sent_at", "error"},
 }  # fmt: skip
@@ -75,11 +81,25 @@ NONE = {
         "id", "channel", "purpose", "reason", "source", "created_at", "created_by", "lifted_at", "lifted_by",
         "lifted_note",
     },
+    "segments.AttributeType": {"id", "key", "description", "type"},
+    "segments.CleaningRule": {
+        "id", "name", "position", "target", "source", "event_names", "field", "action", "parameters", "is_active",
+        "created_at",
+    },
+    "segments.EventType": {"id", "name", "description", "properties"},
+    "segments.QualityDay": {
+        "id", "source", "day", "received", "valid", "unique", "asked_complete", "complete", "asked_timely", "timely",
+        "held",
+    },
+    "segments.QualityStandard": {"source", "event_fields", "profile_fields", "lateness_hours"},
+    "segments.QuarantinedEvent": {
+        "id", "dedup", "source", "rule", "field", "reason", "received_at", "state", "decided_at", "decided_by",
+    },
     "segments.Event": {"id", "dedup", "source", "currency", "received_at"},
     "segments.Identity": {"id", "kind", "is_primary", "created_at"},
     "segments.ImportJob": {
         "id", "uid", "kind", "source", "file_name", "fingerprint", "mapping", "state", "error", "rows_total",
-        "rows_done", "accepted", "duplicates", "rejected", "started_at", "finished_at",
+        "rows_done", "accepted", "duplicates", "rejected", "held", "started_at", "finished_at",
     },
     "segments.JoinReview": {
         "id", "uid", "source", "inputs", "created_at", "last_at", "decided_at", "decided_by",
@@ -88,7 +108,8 @@ NONE = {
     "segments.Profile": {"created_at", "updated_at"},
     "segments.ProfileMerge": {"id", "uid", "cause", "merged_by", "undone_by"},
     "segments.ProfileStats": {"rfm_at"},
-    "segments.ProfileTag": {"id", "source"},
+    "segments.PendingGain": {"id"},
+    "segments.ProfileTag": {"id", "source", "is_given"},
     "segments.RejectedRow": {"id", "job", "row_number", "field", "reason"},
     "segments.Segment": {
         "id", "uid", "key", "name", "description", "definition", "version", "is_active", "member_count",
@@ -101,7 +122,16 @@ NONE = {
     "segments.SegmentVersion": {"id", "segment", "version", "definition", "created_at", "created_by"},
     "segments.Source": {"id", "key", "name", "created_at"},
     "segments.Touch": {"id"},
-    "segments.Tag": {"id", "key", "name", "layer", "parent", "description"},
+    "segments.Tag": {
+        "id", "key", "name", "layer", "parent", "description", "kind", "is_active", "position", "path", "is_exclusive",
+        "rule", "event_name", "measure", "output", "minimum", "window_days", "half_life_days", "floor", "category",
+        "given_weight", "given_confidence", "expires_after_days", "rhythm", "crontab", "due_at", "started_at",
+        "computed_at", "clock_at", "error", "people", "advice_content", "advice_per_week", "advice_channel",
+    },
+    "segments.TagBoost": {"id", "tag", "factor", "goal", "starts_at", "ends_at", "created_at"},
+    "segments.TagExclusion": {"id", "excluded_by"},
+    "segments.TagGain": {"id", "tag", "event_name", "gain"},
+    "segments.TagParameter": {"id", "tag", "name", "value", "description"},
     "campaigns.Batch": {
         "id", "run", "step", "first_profile", "last_profile", "due_at", "state", "lease_until", "claimed_by",
         "attempts",

@@ -38,9 +38,11 @@ def test_writes_and_only_they_take_an_idempotency_key(schema: Any) -> None:
         for operation in methods.values()
         if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", []))
     }
-    names = ("profiles", "events", "consents", "unsubscribe", "subject-requests")
-    merging = ("profiles/{uid}/merge", "merges/{uid}/undo")
-    assert taking == {f"/api/v1/{name}/" for name in (*names, *merging)}
+    names = (
+        "profiles", "events", "consents", "unsubscribe", "subject-requests", "tags/{key}/people", "profiles/{uid}/tags",
+        "profiles/{uid}/merge", "merges/{uid}/undo",
+    )  # fmt: skip
+    assert taking == {f"/api/v1/{name}/" for name in names}
 
 
 def test_the_pages_load_nothing_from_another_host() -> None:

@@ -95,9 +95,12 @@ ACTIONS = {
     "campaigns_delivery": ("was_sent", "was_not_sent"),
     "campaigns_messagetemplate": ("preview",),
     "segments_joinreview": ("merge", "keep_apart"),
-    "segments_profile": ("personal_data", "merge"),
+    "segments_profile": ("personal_data", "give_tag", "remove_tag", "merge"),
     "segments_profilemerge": ("undo",),
     "segments_segment": ("refresh_now", "show_members"),
+    "segments_tag": ("recompute",),
+    "segments_tagboost": ("end_now",),
+    "segments_tagexclusion": ("readmit",),
 }
 
 LIST_ACTIONS = ("verify_now", "evidence_kit", "export")

@@ -47,6 +47,7 @@ def test_an_event_is_stored_and_counted_at_once(sender: Client, profile: Profile
     assert answer.json() == {
         "accepted": 1,
         "duplicate": 0,
+        "held": 0,
         "rejected": 0,
         "results": [{"event_id": "E1", "status": "accepted", "field": "", "reason": ""}],
     }

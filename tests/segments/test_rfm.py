@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segments.models import ProfileStats
+from segments.models import ProfileStats, Touch
 from segments.selectors import rfm as selectors
 from segments.services import rfm
-from tests.factories.segments import make_profile
+from tests.factories.segments import SegmentFactory, make_profile
 
 pytestmark = pytest.mark.django_db
 START = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
@@ -50,6 +50,9 @@ def test_computing_again_changes_nothing(now: datetime) -> None:
         ProfileStats.objects.filter(profile=make_profile(number)).update(
             order_count=number + 1, order_amount=number, last_order_at=START + timedelta(days=number)
         )
+    SegmentFactory(definition={"rfm": "recency", "op": "eq", "value": 5})
+    Touch.objects.all().delete()
     assert rfm.recompute(now=now, actor="test") == 10
+    assert list(Touch.objects.values_list("cause", flat=True)) == ["rfm"] * 10
     assert rfm.recompute(now=now + timedelta(days=1), actor="test") == 0
     assert selectors.cells() == {(n, n, n): 2 for n in range(1, 6)}

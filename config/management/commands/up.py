@@ -24,6 +24,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0, interactive=False)
         call_command("setup_roles")
+        call_command("setup_tags")
         password = ensure_administrator()
         if password:
             self.stdout.write(f"Created the administrator 'admin' with the password {password} (shown only once)")

@@ -14,7 +14,7 @@ from segments.services import imports
 class Command(BaseCommand):
     """Store events once each and count them; rows that cannot be used are kept with their reason."""
 
-    help = "Takes in events from a CSV or Parquet file."
+    help = "Takes in events from a CSV, Parquet or XLSX file."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_common_arguments(parser)

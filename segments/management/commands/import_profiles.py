@@ -13,7 +13,7 @@ from segments.services import imports
 class Command(BaseCommand):
     """Create and update people; rows that cannot be used are kept with their reason."""
 
-    help = "Takes in people from a CSV or Parquet file."
+    help = "Takes in people from a CSV, Parquet or XLSX file."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_common_arguments(parser)

@@ -1,18 +1,19 @@
 """`{"tag": "vip", "op": "has", "min_weight": 0.5}`: tags that somebody carries now; expired ones are gone.
 
-`has` and `has_not` are opposites, `min_weight` included: `has_not` is also true of those who carry the tag
-with less.
+The weight asked for is the effective one at the moment of asking: faded, and times every boost that runs. `has` and
+`has_not` are opposites, `min_weight` included: `has_not` is also true of those who carry the tag with less.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, lookups
+from django.db.models import Q, QuerySet, lookups
 from django.utils.translation import gettext as _
 
-from segments.models import ProfileTag
+from segments.models import Profile, ProfileTag, TagBoost
 from segments.rules.compilation import Compilation
 from segments.rules.errors import RuleError, below
 from segments.rules.nodes import Dependencies, Node, Predicate
@@ -33,13 +34,22 @@ class TagCondition(Node):
     min_weight: Decimal | None = None
 
     def compile(self, compilation: Compilation) -> Predicate:
-        carried = ProfileTag.objects.filter(
-            Q(expires_at__isnull=True) | Q(expires_at__gt=compilation.now), tag__key=self.key
-        )
-        if self.min_weight is not None:
-            carried = carried.filter(weight__gte=self.min_weight)
-        carrier = compilation.joined(("tag", self.key, self.min_weight), carried)
+        carrier = compilation.joined(("tag", self.key, self.min_weight), self._carried(compilation.now))
         return lookups.IsNull(carrier, self.op == "has_not")
+
+    def touched_by_clock(self, since: datetime, now: datetime) -> QuerySet[Profile, int]:
+        """Those of whom the tag expired, faded below the weight asked for, or was boosted over it or no more."""
+        rows = ProfileTag.objects.filter(tag__key=self.key)
+        before, after = self._carried(since).values("pk"), self._carried(now).values("pk")
+        changed = rows.filter(Q(pk__in=before) & ~Q(pk__in=after) | ~Q(pk__in=before) & Q(pk__in=after))
+        return Profile.objects.filter(pk__in=changed.values("profile")).order_by().values_list("pk", flat=True)
+
+    def _carried(self, now: datetime) -> QuerySet[ProfileTag]:
+        carried = ProfileTag.objects.filter(tag__key=self.key).carried(now)
+        if self.min_weight is None:
+            return carried
+        boosts = TagBoost.objects.filter(tag__key=self.key)
+        return carried.weighing_at_least(float(self.min_weight), now, boosts=boosts)
 
     def describe(self) -> str:
         shown = {"tag": self.key, "weight": "" if self.min_weight is None else NUMBER.show(self.min_weight)}

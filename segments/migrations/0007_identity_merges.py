@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('compliance', '0004_merged_subjects'),
-        ('segments', '0003_touch'),
+        ('segments', '0006_quarantine_key'),
     ]
 
     operations = [

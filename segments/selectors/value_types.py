@@ -1,0 +1,17 @@
+"""The declared types of properties and attributes."""
+
+from collections.abc import Iterable
+
+from segments.models import AttributeType, EventType
+from segments.value_types import Declared, Schema, ValueType, parse_schema
+
+
+def event_schemas(names: Iterable[str]) -> dict[str, Schema]:
+    """The declared properties of events by name; names without a declaration are absent."""
+    rows = EventType.objects.filter(name__in=set(names)).values_list("name", "properties")
+    return {name: parse_schema(properties) for name, properties in rows}
+
+
+def attribute_schema() -> Schema:
+    """The declared attributes of people; none of them must be there."""
+    return {key: Declared(ValueType(kind)) for key, kind in AttributeType.objects.values_list("key", "type")}
