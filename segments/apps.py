@@ -7,6 +7,7 @@ class SegmentsConfig(AppConfig):
     verbose_name = _("Segments")
 
     def ready(self) -> None:
+        import segments.rules.catalogue_entries  # noqa: F401  (registers the forms of conditions)
         from compliance.holdings import Holding, register
         from segments.services import holdings as mine
 

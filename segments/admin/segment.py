@@ -1,73 +1,36 @@
 import json
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminTextareaWidget
 
 from compliance import actors
 from compliance.admin.base import ReadOnlyAdmin, ReadOnlyInline, adopt, done
-from segments import masking
-from segments.models import IdentityKind, Segment, SegmentMembership, SegmentVersion
+from segments.admin.segment_builder import BuilderViews
+from segments.admin.segment_form import SegmentForm
+from segments.models import Segment, SegmentMembership, SegmentVersion
 from segments.rules import RuleError, parse
-from segments.selectors import segments as selectors
-from segments.selectors.profiles import names_and_addresses
 from segments.services import segments
-
-EXAMPLE = {
-    "all": [
-        {"event": "purchase", "op": "gte", "value": 3, "window": {"days": 30}},
-        {"rfm": "recency", "op": "gte", "value": 4},
-    ]
-}
-
-
-class PrettyJSON(json.JSONEncoder):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{**options, "indent": 2, "ensure_ascii": False})
-
-
-class SegmentForm(forms.ModelForm):
-    definition = forms.JSONField(
-        label=_("rule tree"),
-        encoder=PrettyJSON,
-        initial=EXAMPLE,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 18, "spellcheck": "false", "class": "font-mono"}),
-        help_text=_(
-            'Groups: "all", "any", "none". Conditions: "attribute", "event", "tag", "rfm", "stat"; '
-            "see the README for all operators. Preview counts without saving."
-        ),
-    )
-
-    class Meta:
-        model = Segment
-        fields = ["key", "name", "description", "is_active", "definition"]
-
-    def clean_definition(self) -> Any:
-        definition = self.cleaned_data["definition"]
-        try:
-            parse(definition).queryset(timezone.now())
-        except RuleError as error:
-            raise ValidationError(str(error)) from error
-        return definition
 
 
 class VersionInline(ReadOnlyInline):
     model = SegmentVersion
-    fields = ["version", "definition", "created_at", "created_by"]
+    fields = ["version", "sentence", "created_at", "created_by"]
+    readonly_fields = ["sentence"]
+
+    @display(description=_("in words"))
+    def sentence(self, obj: SegmentVersion) -> str:
+        return in_words(obj.definition)
 
 
 @admin.register(Segment)
-class SegmentAdmin(ModelAdmin):
+class SegmentAdmin(BuilderViews, ModelAdmin):
     """Groups of people by a rule; beat refreshes them every minute."""
 
     form = SegmentForm
@@ -78,12 +41,13 @@ class SegmentAdmin(ModelAdmin):
     readonly_fields = ["sentence", "member_count", "refreshed_at", "version"]
     actions_detail = ["refresh_now", "show_members"]
 
-    class Media:
-        js = ["segments/segment_preview.js"]
-
     def get_fields(self, request: HttpRequest, obj: Segment | None = None) -> list[str]:
         fields = ["key", "name", "description", "is_active", "definition"]
-        return [*fields, "sentence", "member_count", "refreshed_at", "version"] if obj else fields
+        if obj is None:
+            return fields
+        # The builder tells those who may change the rule what it says as it stands.
+        told = [] if self.has_change_permission(request, obj) else ["sentence"]
+        return [*fields, *told, "member_count", "refreshed_at", "version"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Segment | None = None) -> list[str]:
         return ["key", *self.readonly_fields] if obj else self.readonly_fields
@@ -92,14 +56,11 @@ class SegmentAdmin(ModelAdmin):
         return self.inlines if obj else []
 
     def get_urls(self) -> list[URLPattern]:
-        preview = path(
-            "preview/", self.admin_site.admin_view(require_POST(self.preview)), name="segments_segment_preview"
-        )
-        return [preview, *super().get_urls()]
+        return [*self.builder_urls(), *super().get_urls()]
 
     @display(description=_("in words"))
     def sentence(self, obj: Segment) -> str:
-        return parse(obj.definition).describe()
+        return in_words(obj.definition)
 
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
         actor, now = actors.user(request.user), timezone.now()
@@ -118,23 +79,6 @@ class SegmentAdmin(ModelAdmin):
         segments.change_details(
             segment=obj, name=obj.name, description=obj.description, is_active=obj.is_active, actor=actor, now=now
         )
-
-    def preview(self, request: HttpRequest) -> HttpResponse:
-        """Count, sentence and sample of an unsaved rule tree, as JSON."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        now = timezone.now()
-        try:
-            definition = json.loads(request.POST.get("definition", ""))
-            sentence, count = parse(definition).describe(), selectors.count(definition, now)
-            people = selectors.sample(definition, now)
-        except ValueError as error:  # malformed JSON; RuleError is one too
-            return JsonResponse({"error": str(error)}, status=400)
-        contacts = names_and_addresses(people, IdentityKind.EMAIL)
-        sample = [
-            {"id": person, "name": masking.mask_name(contacts[person].name)} for person in people if person in contacts
-        ]
-        return JsonResponse({"count": count, "sentence": sentence, "sample": sample})
 
     @action(
         description=_("Refresh now"),
@@ -157,6 +101,14 @@ class SegmentAdmin(ModelAdmin):
     def show_members(self, request: HttpRequest, object_id: int) -> HttpResponse:
         url = reverse("admin:segments_segmentmembership_changelist")
         return HttpResponse(status=302, headers={"Location": f"{url}?segment__id__exact={object_id}"})
+
+
+def in_words(definition: Any) -> str:
+    """A rule tree as a sentence, or as JSON when it is no rule any more: its kind may have gone with an app."""
+    try:
+        return parse(definition).describe()
+    except RuleError:
+        return json.dumps(definition, ensure_ascii=False)
 
 
 @admin.register(SegmentMembership)

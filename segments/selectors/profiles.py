@@ -59,6 +59,13 @@ def current_id(uid: UUID) -> int | None:
     return rows.values_list(Coalesce("merged_into_id", "pk"), flat=True).first()
 
 
+def names(profile_ids: Sequence[int]) -> dict[int, str]:
+    """The names of these people, '' where unknown, readable; who was erased is absent."""
+    data_keys = subjects.data_keys(profile_ids)
+    stored = Profile.objects.filter(pk__in=data_keys).values_list("pk", "name_encrypted")
+    return {profile_id: _name(data_keys[profile_id], name) for profile_id, name in stored}
+
+
 def find_by_identifier(field: str, value: str, source: Source | None = None) -> Profile | None:
     """The person with this external_id (of `source`), email, phone, wechat or device. Raises `InputError`."""
     if field not in identities.FIELD_KINDS:

@@ -1,13 +1,16 @@
 """Looking at what identifies a person; every look leaves an audit leaf."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
+from compliance.models import Subject
 from compliance.services import audit, subjects
 from segments import identities
 from segments.models import Identity, Profile
+from segments.selectors import profiles
 
 
 @dataclass(frozen=True)
@@ -50,3 +53,15 @@ def look(*, profile: Profile, actor: str, now: datetime) -> PersonalData:
                 for row in rows
             ],
         )
+
+
+def look_at_names(*, profile_ids: Sequence[int], actor: str, now: datetime) -> dict[int, str]:
+    """Decrypt the names of some people, '' where unknown; the erased are absent. Each person gets an audit leaf."""
+    with transaction.atomic():
+        found = profiles.names(profile_ids)
+        uids = Subject.objects.filter(pk__in=found).order_by("pk").values_list("uid", flat=True)
+        leaves = [
+            audit.Entry("profile.personal_data_viewed", actor, "profile", str(uid), {"what": "name"}) for uid in uids
+        ]
+        audit.append_many(entries=leaves, now=now)
+        return found

@@ -15,6 +15,7 @@ from compliance.services import audit
 from segments import causes
 from segments.models import Segment, SegmentVersion, Tag
 from segments.rules import Rule, RuleError, parse
+from segments.rules.errors import below
 from segments.selectors import tag_dependencies
 from segments.services import memberships
 from segments.services.memberships import RefreshResult
@@ -38,7 +39,7 @@ def create(
     Raises `RuleError` for the definition and `ValidationError`, by field, for a key that is malformed or
     taken.
     """
-    rule = _checked(definition, key)
+    rule = check(definition=definition, key=key)
     segment = Segment(key=key, name=name, description=description, definition=rule.to_json())
     segment.full_clean()
     segment.save()
@@ -54,7 +55,7 @@ def change_definition(
 
     Members change with the next refresh. Raises `RuleError`.
     """
-    wanted = _checked(definition, segment.key).to_json()
+    wanted = check(definition=definition, key=segment.key).to_json()
     locked = Segment.objects.select_for_update().get(pk=segment.pk)
     if locked.definition == wanted:
         return locked
@@ -123,21 +124,31 @@ def _refresh(segment_id: int, *, now: datetime, actor: str) -> RefreshResult:
     return result
 
 
-def _checked(definition: Mapping[str, Any], key: str) -> Rule:
-    """The parsed definition of the segment called `key`, with all tags and segments that it names known."""
+def check(*, definition: Mapping[str, Any], key: str = "") -> Rule:
+    """The parsed definition of the segment called `key`, with all tags and segments that it names known, and no circle.
+
+    Without a key it is a rule by itself. Raises `RuleError`.
+    """
     rule = parse(definition)
     named = rule.depends_on()
-    unknown = sorted(named.tags - set(Tag.objects.filter(key__in=named.tags).values_list("key", flat=True)))
-    if unknown:
-        raise RuleError("", _("no such tag: %(tags)s") % {"tags": ", ".join(unknown)})
+    for tag in sorted(named.tags - set(Tag.objects.filter(key__in=named.tags).values_list("key", flat=True))):
+        raise RuleError(_path_of(definition, {"tag": tag}), _("no such tag: %(tags)s") % {"tags": tag})
     known = {key, *Segment.objects.filter(key__in=named.segments).values_list("key", flat=True)}
-    if named.segments - known:
-        raise RuleError("", _("no such segment: %(keys)s") % {"keys": ", ".join(sorted(named.segments - known))})
+    for other in sorted(named.segments - known):
+        raise RuleError(_path_of(definition, {"segment": other}), _("no such segment: %(keys)s") % {"keys": other})
     edges = {**tag_dependencies.graph(), causes.segment(key): tag_dependencies.named_in(definition)}
-    way = tag_dependencies.circle(causes.segment(key), edges)
+    way = tag_dependencies.circle(causes.segment(key), edges) if key else []
     if way:
         raise RuleError("", _("The rules go in a circle: %(way)s") % {"way": " → ".join(way)})
     return rule
+
+
+def _path_of(node: Any, wanted: Mapping[str, Any], path: str = "") -> str:
+    """The JSON Pointer of the first object in `node` that holds what is wanted, "" when none does."""
+    if isinstance(node, Mapping) and wanted.items() <= node.items():
+        return path
+    members = node.items() if isinstance(node, Mapping) else enumerate(node) if isinstance(node, list) else ()
+    return next(filter(None, (_path_of(member, wanted, below(path, step)) for step, member in members)), "")
 
 
 def _add_version(segment: Segment, *, action: str, actor: str, now: datetime, user: User | None) -> None:

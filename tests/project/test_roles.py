@@ -132,10 +132,13 @@ def _patterns(model: str) -> list[str]:
     return [pattern.name for pattern in pages.get_urls() if getattr(pattern, "name", None)]
 
 
-def test_the_segment_preview_needs_the_permission_to_look_at_segments() -> None:
-    client = Client()
-    client.force_login(UserFactory(username="nobody"))
-    assert client.post(reverse("admin:segments_segment_preview"), {"definition": "{}"}).status_code == 403
+@pytest.mark.parametrize("role", ["Auditor", "Support", "Administrator", "Compliance officer"])
+def test_only_those_who_may_write_segments_use_the_builder(role: str) -> None:
+    client, rule = client_of(role), {"definition": '{"all": []}'}
+    for page in ("catalogue", "suggestions"):
+        assert client.get(reverse(f"admin:segments_segment_{page}"), {"source": "tags"}).status_code == 403
+    for page in ("preview", "names"):
+        assert client.post(reverse(f"admin:segments_segment_{page}"), rule).status_code == 403
 
 
 @pytest.mark.parametrize(

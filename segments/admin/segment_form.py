@@ -1,0 +1,64 @@
+"""The form of a segment: its rule tree is built by hand and eye, or, without JavaScript, written as JSON."""
+
+import json
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.widgets import Script
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from segments.models import Segment
+from segments.rules import RuleError
+from segments.services import segments
+
+PAGES = ("catalogue", "suggestions", "preview", "names")
+
+
+class PrettyJSON(json.JSONEncoder):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "indent": 2, "ensure_ascii": False})
+
+
+class RuleWidget(UnfoldAdminTextareaWidget):
+    """A text area of JSON that the builder's script takes over."""
+
+    class Media:
+        css = {"all": ["segments/builder/builder.css", "segments/builder/inputs.css"]}
+        js = [Script("segments/builder/main.js", type="module")]
+
+    def build_attrs(self, base_attrs: dict[str, Any], extra_attrs: dict[str, Any] | None = None) -> dict[str, Any]:
+        pages = {f"data-{page}-url": reverse(f"admin:segments_segment_{page}") for page in PAGES}
+        return {**super().build_attrs(base_attrs, extra_attrs), **pages, "data-rule-builder": ""}
+
+
+class SegmentForm(forms.ModelForm):
+    definition = forms.JSONField(
+        label=_("Rule tree"),
+        encoder=PrettyJSON,
+        initial={"all": []},
+        widget=RuleWidget(attrs={"rows": 18, "spellcheck": "false", "class": "font-mono"}),
+        help_text=_('Groups: "all", "any", "none"; see the README for all kinds of condition and their operators.'),
+    )
+
+    class Meta:
+        model = Segment
+        fields = ["key", "name", "description", "is_active", "definition"]
+        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
+
+    def _key(self) -> str:
+        """The key of the segment, for a rule must not ask for itself."""
+        return str(self.cleaned_data.get("key") or self.instance.key or "")
+
+    def clean_definition(self) -> Any:
+        definition = self.cleaned_data["definition"]
+        try:
+            segments.check(definition=definition, key=self._key()).queryset(timezone.now())
+        except RuleError as error:
+            fault = {"path": error.path, "reason": error.reason}
+            self.fields["definition"].widget.attrs["data-fault"] = json.dumps(fault, ensure_ascii=False)
+            raise ValidationError(str(error)) from error
+        return definition

@@ -1,0 +1,207 @@
+"""The kinds of condition of segments in the catalogue. Labels stand here; all else comes from the parsers' tables."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from compliance.channels import Channel
+from segments.rules.catalogue import Entry, Field, Option, register
+from segments.rules.conditions import event
+from segments.rules.conditions.attribute import COLUMNS, JSON_PREFIX
+from segments.rules.conditions.statistic import STATISTICS
+from segments.rules.errors import RuleError
+from segments.rules.window import read_window
+
+PROPERTY_PREFIX = "properties."
+CALENDARS = (
+    "today", "yesterday", "this_week", "last_week", "this_month", "last_month", "this_year", "last_year",
+)  # fmt: skip
+MAX_STEPS = 5
+
+
+def attribute_entry() -> Entry:
+    subject = Field(
+        "attribute", "subject", _("Attribute"), prefix=JSON_PREFIX, suggest="attributes",
+        options=[Option(name, _headed(label), value_type) for name, (value_type, label) in COLUMNS.items()],
+    )  # fmt: skip
+    comparison = Field("", "comparison", typed_by="attribute", suggest="attribute_values", context=["attribute"])
+    return Entry(_("Attribute"), "person", [subject, comparison])
+
+
+def event_entry() -> Entry:
+    measures = [
+        Option(name, _headed(measure.label % {"events": _("events")}), measure.type)
+        for name, measure in event.MEASURES.items()
+    ]
+    fields = [
+        Field("event", "name", _("Event"), suggest="events"),
+        Field("measure", "select", _("Measure"), options=measures, initial="count"),
+        Field(
+            "of", "subject", _("of"), when=("measure", "distinct"), options=[Option("category", _("Category"))],
+            prefix=PROPERTY_PREFIX, suggest="properties", context=["event"],
+        ),
+        Field("", "comparison", typed_by="measure", initial={"op": "gte", "value": 1}),
+        window(),
+        category(),
+        Field("currency", "name", _("Currency"), optional=True, suggest="currencies"),
+        where(),
+    ]  # fmt: skip
+    return Entry(_("Event"), "bolt", [field for field in fields if field.name in ("", *event.KEYS)])
+
+
+def sequence_entry() -> Entry:
+    step = [Field("event", "name", _("Event"), suggest="events"), category(), where()]
+    return Entry(
+        _("Sequence of events"),
+        "conversion_path",
+        [
+            Field("sequence", "steps", _("Steps"), fields=step, bounds=(2, MAX_STEPS)),
+            operators("did", _("did all in this order"), "did_not", _("did the first, but not the second")),
+            Field("within", "duration", _("each within"), units=["minutes", "hours", "days"], initial={"days": 1}),
+            window(),
+        ],
+    )
+
+
+def anniversary_entry() -> Entry:
+    days = [
+        Option("birth_date", _headed(COLUMNS["birth_date"][1])),
+        Option("created_at", _headed(COLUMNS["created_at"][1])),
+        Option("first_order_at", _headed(STATISTICS["stat"]["first_order_at"].label)),
+    ]
+    return Entry(
+        _("Anniversary"),
+        "cake",
+        [
+            Field("anniversary", "subject", _("Yearly day of"), options=days, prefix=JSON_PREFIX, suggest="attributes"),
+            Field("op", "select", options=[Option("within", _("comes within the next days"))], initial="within"),
+            Field("days", "number", _("Days"), bounds=(0, 365), initial=7),
+        ],
+    )
+
+
+def place_entry() -> Entry:
+    levels = {name: _headed(COLUMNS[name][1]) for name in ("country", "region", "city")}
+    parts = [
+        Field(name, "name", label, optional=name != "country", suggest="places", context=list(levels))
+        for name, label in levels.items()
+    ]
+    return Entry(
+        _("Place"),
+        "location_on",
+        [
+            operators("in", _("lives in"), "not_in", _("lives elsewhere than in")),
+            Field("place", "places", _("Places"), fields=parts, bounds=(1, 100)),
+        ],
+    )
+
+
+def tag_entry() -> Entry:
+    return Entry(
+        _("Tag"),
+        "sell",
+        [
+            operators("has", _("has the tag"), "has_not", _("has not the tag")),
+            Field("tag", "reference", _("Tag"), suggest="tags"),
+            Field("min_weight", "number", _("Weight of at least"), optional=True),
+        ],
+    )
+
+
+def rfm_entry() -> Entry:
+    return Entry(_("RFM"), "leaderboard", _statistic("rfm", _("Quintile")))
+
+
+def stat_entry() -> Entry:
+    return Entry(_("Statistic"), "query_stats", _statistic("stat", _("Statistic")))
+
+
+def segment_entry() -> Entry:
+    return Entry(
+        _("Other segment"),
+        "groups",
+        [
+            operators("in", _("is a member of"), "not_in", _("is not a member of")),
+            Field("segment", "reference", _("Segment"), suggest="segments"),
+        ],
+    )
+
+
+def consent_entry() -> Entry:
+    channels = [Option(value, str(label)) for value, label in Channel.choices]
+    return Entry(
+        _("Consent"),
+        "verified_user",
+        [
+            operators("given", _("may be contacted for"), "not_given", _("may not be contacted for")),
+            Field("consent", "reference", _("Purpose"), suggest="purposes"),
+            Field("channel", "select", _("Channel"), options=channels, initial=Channel.EMAIL.value),
+        ],
+    )
+
+
+def operators(first: str, first_label: str, second: str, second_label: str) -> Field:
+    """The key `op` with one of two operators that stand for yes and no."""
+    return Field("op", "select", options=[Option(first, first_label), Option(second, second_label)], initial=first)
+
+
+def window(label: str = "") -> Field:
+    """A window of time, with the calendar periods that windows can be."""
+    calendars = _calendars()
+    readable = [Option(name, calendars[name]) for name in CALENDARS if _is_window({"calendar": name})]
+    return Field("window", "window", label or _("When"), optional=True, units=["days", "hours"], options=readable)
+
+
+def category() -> Field:
+    """One or more categories of an event."""
+    return Field("category", "names", _("Category"), optional=True, suggest="categories", context=["event"])
+
+
+def where() -> Field:
+    """Filters on the properties of an event."""
+    parts = [
+        Field("property", "name", _("Property"), suggest="properties", context=["event"]),
+        Field("", "comparison", suggest="property_values", context=["event", "property"]),
+    ]
+    return Field("where", "comparisons", _("Properties"), optional=True, fields=parts)
+
+
+def _statistic(kind: str, label: str) -> list[Field]:
+    options = [Option(name, _headed(known.label), known.type) for name, known in STATISTICS[kind].items()]
+    comparison = Field("", "comparison", typed_by=kind, initial={"op": "gte", "value": 1})
+    return [Field(kind, "select", label, options=options), comparison]
+
+
+def _headed(label: str | Promise) -> str:
+    """A noun phrase as a heading."""
+    text = str(label)
+    return text[:1].upper() + text[1:]
+
+
+def _calendars() -> Mapping[str, str]:
+    return {
+        "today": _("today"), "yesterday": _("yesterday"), "this_week": _("this week"), "last_week": _("last week"),
+        "this_month": _("this month"), "last_month": _("last month"), "this_year": _("this year"),
+        "last_year": _("last year"),
+    }  # fmt: skip
+
+
+def _is_window(form: Mapping[str, Any]) -> bool:
+    try:
+        return bool(read_window(dict(form), ""))
+    except RuleError:
+        return False
+
+
+register("attribute", attribute_entry)
+register("event", event_entry)
+register("sequence", sequence_entry)
+register("tag", tag_entry)
+register("rfm", rfm_entry)
+register("stat", stat_entry)
+register("anniversary", anniversary_entry)
+register("place", place_entry)
+register("segment", segment_entry)
+register("consent", consent_entry)
