@@ -7,7 +7,10 @@ class CampaignsConfig(AppConfig):
     verbose_name = _("Campaigns")
 
     def ready(self) -> None:
+        from campaigns import conditions
         from campaigns.services import holdings as mine
-        from compliance.holdings import Holding, register
+        from compliance import holdings
+        from segments import rules
 
-        register(Holding("messages", mine.deliveries, mine.erase_deliveries))
+        holdings.register(holdings.Holding("messages", mine.deliveries, mine.erase_deliveries))
+        rules.register("delivery", conditions.parse)

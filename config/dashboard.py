@@ -20,7 +20,7 @@ from compliance.models import (
     SubjectRequest,
 )
 from compliance.services import propagation
-from segments.models import Profile, Segment
+from segments.models import Profile, QuarantinedEvent, QuarantineState, Segment
 
 DAYS = 30
 
@@ -33,8 +33,14 @@ def counts(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     withdrawn = ConsentRecord.objects.filter(recorded_at__gte=since, action=ConsentAction.WITHDRAWN).count()
     last = Checkpoint.objects.order_by("-id").first()
     cards = [
-        ("segments.view_profile", _("People"), Profile.objects.count(), "admin:segments_profile_changelist"),
+        ("segments.view_profile", _("People"), Profile.objects.living().count(), "admin:segments_profile_changelist"),
         ("segments.view_segment", _("Segments"), Segment.objects.count(), "admin:segments_segment_changelist"),
+        (
+            "segments.view_quarantinedevent",
+            _("Events in quarantine"),
+            QuarantinedEvent.objects.filter(state=QuarantineState.HELD).count(),
+            "admin:segments_quarantinedevent_changelist",
+        ),
         (
             "compliance.view_consentstate",
             _("Consents in effect"),

@@ -26,6 +26,8 @@ GROUPS: list[tuple[Any, list[Item]]] = [
         [
             (_("Customer base"), "segments.profilestats", "monitoring"),
             (_("Profiles"), "segments.profile", "person"),
+            (_("Conflicting joins"), "segments.joinreview", "call_merge"),
+            (_("Merges"), "segments.profilemerge", "merge"),
             (_("Segments"), "segments.segment", "groups"),
             (_("Segment members"), "segments.segmentmembership", "group_add"),
             (_("Tags"), "segments.tag", "sell"),

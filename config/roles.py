@@ -31,7 +31,9 @@ _PEOPLE = {
     "campaigns.delivery": VIEW,
     "segments.event": VIEW,
     "segments.identity": VIEW,
+    "segments.joinreview": VIEW,
     "segments.profile": VIEW,
+    "segments.profilemerge": VIEW,
     "segments.profilestats": VIEW,
     "segments.profiletag": VIEW,
     "segments.quarantinedevent": VIEW,
@@ -95,6 +97,7 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "compliance.subjectrequest": ("view", "add"),
         "compliance.suppression": ("view", "add"),
         "segments.profile": ("view", "view_personal_data"),
+        "segments.profilemerge": ("view", "merge_profiles", "undo_profilemerge"),
         "segments.profiletag": MANAGE,
     },
     "Compliance officer": {
@@ -111,6 +114,7 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "compliance.subjectrequest": ("view", "add", "fulfil_subjectrequest"),
         "compliance.suppression": WRITE,
         "segments.profile": ("view", "view_personal_data"),
+        "segments.profilemerge": ("view", "merge_profiles", "undo_profilemerge"),
     },
     "Auditor": {
         **_PLANS,

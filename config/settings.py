@@ -209,6 +209,7 @@ OAUTH2_SCOPES = {
     "profiles:read": _("Read profiles"),
     "profiles:personal": _("See names and identifiers in profiles; every look is logged"),
     "profiles:write": _("Create and update profiles"),
+    "profiles:merge": _("Merge profiles and undo merges"),
     "events:write": _("Record events"),
     "types:read": _("Read the declared types of events and attributes"),
     "consents:read": _("Read consents"),

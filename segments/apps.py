@@ -13,6 +13,8 @@ class SegmentsConfig(AppConfig):
 
         register(Holding("profile", mine.profile, mine.erase_profile))
         register(Holding("identifiers", mine.identifiers))
+        register(Holding("merges", mine.merges))
         register(Holding("tags", mine.tags))
         register(Holding("segments", mine.memberships))
         register(Holding("events", mine.events, mine.erase_events))
+        register(Holding("quarantine", mine.quarantined_events, mine.erase_quarantined_events))

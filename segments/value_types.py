@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from segments.cells import is_missing, text
 from segments.cleaning.comparisons import read_number
-from segments.profile_input import InputError
+from segments.profile_input import InputError, has_control
 
 
 class ValueType(StrEnum):
@@ -51,6 +51,8 @@ def parse_schema(properties: Any) -> Schema:
     """`{name: {"type": ..., "required": ...}}` as staff write it. Raises `SchemaError` naming the property."""
     if not isinstance(properties, dict) or len(properties) > MAX_PROPERTIES:
         raise SchemaError(_("Give an object of at most %(limit)s properties.") % {"limit": MAX_PROPERTIES})
+    if has_control(properties):
+        raise SchemaError(_("Control characters are not allowed."))
     return {name: _declared(name, written) for name, written in properties.items()}
 
 

@@ -32,13 +32,21 @@ LONGEST_PERIOD = {CapUnit.DAY: timedelta(days=3), CapUnit.WEEK: timedelta(days=9
 ANCHOR = """
     SELECT counted.profile_id, (array_agg(counted.at ORDER BY counted.at DESC))[%s] AS at
     FROM (
-        SELECT profile_id, coalesce(sent_at, due_at) AS at FROM campaigns_delivery
+        SELECT coalesce(absorbed.merged_into_id, delivery.profile_id) AS profile_id, coalesce(sent_at, due_at) AS at
+        FROM campaigns_delivery delivery
+        LEFT JOIN segments_profile absorbed
+          ON absorbed.subject_id = delivery.profile_id AND absorbed.merged_into_id IS NOT NULL
         WHERE month >= %s AND state = ANY(%s) AND (%s = '' OR channel = %s) {people}
     ) AS counted
     WHERE counted.at > %s
     GROUP BY counted.profile_id
     HAVING count(*) >= %s
 """
+
+LIMITED = """AND delivery.profile_id IN (
+    SELECT unnest(%s::bigint[]) UNION ALL SELECT subject_id FROM segments_profile WHERE merged_into_id = ANY(%s)
+)"""
+"""What was sent to a profile that was merged into another was sent to that person."""
 
 PROFILE_JOIN = "LEFT JOIN segments_profile AS capped_profile ON capped_profile.subject_id = person.profile_id"
 
@@ -67,7 +75,7 @@ def capped(
     caps: Sequence[FrequencyCap], *, at: datetime, states: Sequence[str], people: Sequence[int] | None = None
 ) -> CappedSql:
     """What the caps say of a message at `at`. Messages in `states` count; `people` limits the question to these."""
-    limited = "AND profile_id = ANY(%s)" if people is not None else ""
+    limited = LIMITED if people is not None else ""
     joins, params = [PROFILE_JOIN], list[Any]()
     dropping, deferring = list[str](), list[str]()
     for number, cap in enumerate(caps):
@@ -77,7 +85,7 @@ def capped(
         since = at - _reach(cap)
         month = month_of((since - LONGEST_DEFERRAL).astimezone(UTC))
         params += [cap.most, month, list(states), cap.channel, cap.channel]
-        params += [list(people)] if people is not None else []
+        params += [list(people), list(people)] if people is not None else []
         params += [since, cap.most]
         (dropping if cap.action == CapAction.DROP else deferring).append(_allowed_at(cap, f"{alias}.at"))
     return CappedSql(

@@ -9,6 +9,7 @@ from django.db.models.lookups import GreaterThan
 from campaigns.models import Delivery, Run
 from campaigns.months import month_of
 from compliance.models import Subject
+from compliance.selectors.people import whole_person
 
 Key = tuple[int, int, int]
 
@@ -56,8 +57,8 @@ def _filtered(wanted: DeliveryFilter) -> QuerySet[Delivery]:
         # Naming the months lets PostgreSQL look into the partitions of these runs only.
         deliveries = deliveries.filter(run__in=found, month__in={month_of(run) for run in found})
     if wanted.profile is not None:
-        people = Subject.objects.filter(uid=wanted.profile).values_list("pk", flat=True)
-        deliveries = deliveries.filter(profile__in=list(people))
+        named = Subject.objects.filter(uid=wanted.profile).values_list("pk", flat=True).first()
+        deliveries = deliveries.filter(profile__in=whole_person(named) if named else [])
     if wanted.state is not None:
         deliveries = deliveries.filter(state=wanted.state)
     if wanted.reason is not None:

@@ -40,7 +40,7 @@ SELECT person.profile_id, person.digest,
 FROM ({people}) AS person (profile_id, digest, reason)
 {joins}
 """
-PLAN_LOCK = 0x48454544_04
+PLAN_LOCK = 0x48454544_06
 DIVIDE = """
 INSERT INTO campaigns_batch (run_id, step, first_profile, last_profile, due_at, state, claimed_by, attempts)
 SELECT %s, 0, min(profile_id), max(profile_id), %s, 'pending', '', 0

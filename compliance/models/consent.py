@@ -26,6 +26,7 @@ class ConsentMethod(models.TextChoices):
     ONE_CLICK = "one_click", _("One-click unsubscribe")
     LINK = "link", _("Link page")
     CLOCK = "clock", _("Passing of time")
+    MERGE = "merge", _("Carried over between records of one person")
 
 
 class ConsentRecord(models.Model):

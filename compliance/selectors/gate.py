@@ -13,10 +13,11 @@ def blocking_reason(*, subject: str, digest: str, purpose_id: int, channel: str,
     """An expression that is '' for those who may be contacted and a `GateReason` for the others.
 
     `subject` and `digest` name the columns of the annotated queryset that hold the subject's id and the address digest.
-    The strongest reason wins: erased, suppressed, then what the consent says. No record means no (GDPR 6(1)(a), 7(1);
-    PIPL 13, 14).
+    The strongest reason wins: erased, merged into somebody else, suppressed, then what the consent says. No record
+    means no (GDPR 6(1)(a), 7(1); PIPL 13, 14).
     """
     erased = Subject.objects.filter(pk=OuterRef(subject), erased_at__isnull=False)
+    merged = Subject.objects.filter(pk=OuterRef(subject), merged_into__isnull=False)
     suppressed = Suppression.objects.filter(
         Q(channel="") | Q(channel=channel),
         Q(purpose__isnull=True) | Q(purpose=purpose_id),
@@ -40,6 +41,7 @@ def blocking_reason(*, subject: str, digest: str, purpose_id: int, channel: str,
     )
     return Case(
         When(Exists(erased), then=Value(GateReason.ERASED.value)),
+        When(Exists(merged), then=Value(GateReason.MERGED.value)),
         When(Exists(suppressed), then=Value(GateReason.SUPPRESSED.value)),
         default=Coalesce(Subquery(consent), Value(GateReason.NO_CONSENT.value)),
         output_field=CharField(),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from compliance.channels import Channel
 from compliance.models import ConsentAction, ConsentState, Notice, Purpose, Subject, Suppression
@@ -25,11 +26,14 @@ def choices(claim: Claim, *, language: str, now: datetime) -> list[Choice]:
     """The choices of the person whom a link in a message names, purpose by purpose; empty when there is no such person.
 
     Offered are purposes in use that have a notice, on the channel of the message and on those the person decided about
-    before. The notice is the newest version, in `language` (a BCP 47 tag) where it exists in it.
+    before. The notice is the newest version, in `language` (a BCP 47 tag) where it exists in it. A link of somebody who
+    was merged into another shows what counts for that one.
     """
-    if not Subject.objects.filter(pk=claim.subject_id, erased_at__isnull=True).exists():
+    people = Subject.objects.filter(pk=claim.subject_id, erased_at__isnull=True)
+    person = people.values_list(Coalesce("merged_into_id", "pk"), flat=True).first()
+    if person is None:
         return []
-    states = list(ConsentState.objects.filter(subject=claim.subject_id))
+    states = list(ConsentState.objects.filter(subject=person))
     given = {
         (state.purpose_id, state.channel)
         for state in states

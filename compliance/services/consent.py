@@ -23,14 +23,21 @@ from compliance.models import (
     ConsentState,
     Notice,
     Purpose,
-    Subject,
 )
-from compliance.services import audit, consent_rows, propagation, suppression
+from compliance.services import audit, consent_carrying, consent_rows, propagation, subjects, suppression
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 FRESH_METHODS = frozenset({ConsentMethod.FORM, ConsentMethod.DOUBLE_OPT_IN})
 BATCH = 5_000
 SOURCE_LENGTH = 120
+SET_STATES = """
+    INSERT INTO compliance_consentstate (subject_id, purpose_id, channel, action, record_id, occurred_at, expires_at)
+    SELECT subject_id, purpose_id, channel, action, id, least(occurred_at, recorded_at), expires_at
+    FROM compliance_consentrecord WHERE id = ANY(%s)
+    ON CONFLICT (subject_id, purpose_id, channel) DO UPDATE SET
+        action = excluded.action, record_id = excluded.record_id,
+        occurred_at = excluded.occurred_at, expires_at = excluded.expires_at
+"""
 
 # A yes at second hand counts only if the person's own last word before it, a yes of theirs or a no, was not a no. The
 # last condition of the update: a no that arrives late may take the ground from a state that others reported.
@@ -106,7 +113,10 @@ def record(*, decision: Decision, actor: str, now: datetime, digest: bytes | Non
 
 
 def record_many(*, decisions: Sequence[Decision], actor: str, now: datetime) -> list[ConsentRecord]:
-    """Record many decisions in one transaction, all or none. Raises `ConsentError` naming the first bad field."""
+    """Record many decisions in one transaction, all or none. Raises `ConsentError` naming the first bad field.
+
+    A decision of somebody who was merged into another counts for the survivor too, in a record of its own.
+    """
     notices = dict(Notice.objects.values_list("pk", "purpose_id"))
     purposes = set(Purpose.objects.values_list("pk", flat=True))
     for decision in decisions:
@@ -115,15 +125,30 @@ def record_many(*, decisions: Sequence[Decision], actor: str, now: datetime) -> 
         _check(decision, notices, now)
     with transaction.atomic():
         wanted = {decision.subject_id for decision in decisions}
-        if wanted - _lock(wanted):
+        survivors = subjects.lock(wanted)
+        if wanted - survivors.keys():
             raise ConsentError("subject", "there is no such person")
-        records = ConsentRecord.objects.bulk_create(
-            [_record(decision, actor, now) for decision in decisions], batch_size=BATCH
-        )
-        _update_states([stored.pk for stored in records])
-        audit.append_many(entries=_entries(records, actor), now=now)
-        propagation.enqueue(records=records, now=now)
+        records = [_record(decision, actor, now) for decision in decisions]
+        write(records=[*records, *consent_carrying.for_survivors(records, survivors)], actor=actor, now=now)
         return records
+
+
+def write(*, records: Sequence[ConsentRecord], actor: str, now: datetime) -> None:
+    """Append records to the ledger, each with its audit leaf, have downstream systems told, and bring the states up to
+    date. In the caller's transaction, who has locked and checked."""
+    ConsentRecord.objects.bulk_create(records, batch_size=BATCH)
+    _update_states([stored.pk for stored in records])
+    _tell(records, actor, now)
+
+
+def write_over(*, records: Sequence[ConsentRecord], actor: str, now: datetime) -> None:
+    """As `write`, but each record becomes the state, whatever there is: what a merge or its undoing brings does so."""
+    if not records:
+        return
+    ConsentRecord.objects.bulk_create(records, batch_size=BATCH)
+    with connection.cursor() as cursor:
+        cursor.execute(SET_STATES, [[stored.pk for stored in records]])
+    _tell(records, actor, now)
 
 
 def withdraw(
@@ -150,25 +175,20 @@ def expire_due(*, now: datetime, actor: str, limit: int = 10_000) -> int:
     due = ConsentState.objects.filter(action=ConsentAction.GIVEN, expires_at__lte=now)
     with transaction.atomic():
         wanted = sorted(set(due.order_by("expires_at").values_list("subject_id", flat=True)[:limit]))
-        _lock(wanted)
+        subjects.lock(wanted)
         # Asked again now that nobody else can decide for these people: some may have renewed meanwhile.
         states = list(due.filter(subject__in=wanted).select_related("record").order_by("pk"))
         records = ConsentRecord.objects.bulk_create(
             [_record(_expiry(state), actor, now) for state in states], batch_size=BATCH
         )
         _end_states([stored.pk for stored in records])
-        audit.append_many(entries=_entries(records, actor), now=now)
-        propagation.enqueue(records=records, now=now)
+        _tell(records, actor, now)
         return len(records)
 
 
-def _lock(subject_ids: Iterable[int]) -> set[int]:
-    """Keep others from deciding for these people until the transaction ends; returns those there are.
-
-    In the order of ids, so that two callers never wait for each other in a circle.
-    """
-    subjects = Subject.objects.filter(pk__in=subject_ids).order_by("pk").select_for_update(no_key=True)
-    return set(subjects.values_list("pk", flat=True))
+def _tell(records: Sequence[ConsentRecord], actor: str, now: datetime) -> None:
+    audit.append_many(entries=_entries(records, actor), now=now)
+    propagation.enqueue(records=records, now=now)
 
 
 def _expiry(state: ConsentState) -> Decision:

@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +15,8 @@ from django.db.models import QuerySet
 
 from compliance import holdings
 from compliance.models import RequestKind, RequestState, Subject, SubjectRequest
-from compliance.services import audit
+from compliance.selectors.people import whole_person
+from compliance.services import audit, subjects
 
 DEADLINE = timedelta(days=30)
 """GDPR 12(3) gives one month; GB/T 35273-2020, 8.7, thirty days for what PIPL 50 wants done in time."""
@@ -54,11 +56,13 @@ def confirm_identity(*, request: SubjectRequest, how: str, actor: str, now: date
 def package(*, request: SubjectRequest, actor: str, now: datetime) -> bytes:
     """Everything held about the person, as a ZIP of JSON and CSV files, one of each for every kind of data.
 
-    May be asked for again until the request is closed. Raises `SubjectRequestError`.
+    Whoever was merged into them is the same person. May be asked for again until the request is closed. Raises
+    `SubjectRequestError`.
     """
     with transaction.atomic():
         locked = _checked(request, RequestKind.ACCESS)
-        data = _archive({holding.name: holding.collect(locked.subject_id) for holding in holdings.all_holdings()})
+        people = whole_person(locked.subject_id)
+        data = _archive({one.name: chain.from_iterable(map(one.collect, people)) for one in holdings.all_holdings()})
         _leaf(locked, "packaged", actor, now, sha256=hashlib.sha256(data).hexdigest())
     return data
 
@@ -67,12 +71,15 @@ def erase(*, request: SubjectRequest, actor: str, now: datetime) -> dict[str, in
     """Erase the person and close the request; returns how many rows went, by kind of data.
 
     The subject's key is destroyed, so that nothing encrypted under it can be read again. Consent records, suppressions
-    and audit leaves stay: they are the proof of what was lawful, and name nobody. Raises `SubjectRequestError`.
+    and audit leaves stay: they are the proof of what was lawful, and name nobody. Whoever was merged into the person is
+    erased with them. Raises `SubjectRequestError`.
     """
     with transaction.atomic():
         locked = _checked(request, RequestKind.ERASURE)
-        erased = {holding.name: holding.erase(locked.subject_id, now) for holding in reversed(holdings.all_holdings())}
-        Subject.objects.filter(pk=locked.subject_id, erased_at__isnull=True).update(wrapped_key=None, erased_at=now)
+        subjects.lock([locked.subject_id])
+        people = whole_person(locked.subject_id)
+        erased = {one.name: sum(one.erase(pk, now) for pk in people) for one in reversed(holdings.all_holdings())}
+        Subject.objects.filter(pk__in=people, erased_at__isnull=True).update(wrapped_key=None, erased_at=now)
         _leaf(locked, "erased", actor, now, rows=erased)
         _close(locked, RequestState.FULFILLED, "", actor, now)
     return erased

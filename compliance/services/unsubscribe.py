@@ -9,8 +9,8 @@ from django.db import transaction
 
 from compliance import tokens
 from compliance.actors import SYSTEM
-from compliance.models import ConsentAction, ConsentState, Purpose, Subject, SuppressionReason
-from compliance.services import consent, suppression
+from compliance.models import ConsentAction, ConsentState, Purpose, SuppressionReason
+from compliance.services import consent, subjects, suppression
 
 LINK = "unsubscribe link"
 REPEAT = timedelta(minutes=5)  # within it, a second click is the first one again
@@ -80,22 +80,13 @@ def _withdraw(
     count as newer than the person's last word.
     """
     # The same lock that consent.record_many takes: of two clicks at once the second finds the first's work done.
-    known = _lock(subject_id)
-    if known is None:
+    if subject_id is None or not subjects.lock([subject_id]):
         return False
-    state = ConsentState.objects.filter(subject_id=known, purpose=purpose, channel=channel).first()
+    state = ConsentState.objects.filter(subject_id=subject_id, purpose=purpose, channel=channel).first()
     if state is not None and state.action == ConsentAction.WITHDRAWN and state.occurred_at > now - REPEAT:
         return False
     consent.withdraw(
-        subject_id=known, purpose_id=purpose.pk, channel=channel, method=method, source=source, evidence=evidence,
+        subject_id=subject_id, purpose_id=purpose.pk, channel=channel, method=method, source=source, evidence=evidence,
         actor=actor, now=now,
     )  # fmt: skip
     return True
-
-
-def _lock(subject_id: int | None) -> int | None:
-    """The lock that `consent.record_many` takes too; None when there is no such person."""
-    if subject_id is None:
-        return None
-    rows = Subject.objects.filter(pk=subject_id).select_for_update(no_key=True)
-    return rows.values_list("pk", flat=True).first()

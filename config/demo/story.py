@@ -23,8 +23,9 @@ from compliance.selectors import audit as audit_selectors
 from compliance.services import audit, exports
 from config.demo import consents, data, plans
 from config.demo.sink import Sink
-from segments.models import Event, Identity, IdentityKind, Profile
-from segments.services import imports, rfm, sources
+from segments.models import Event, Identity, IdentityKind, Profile, Tag
+from segments.selectors import customer_base
+from segments.services import imports, rfm, sources, tags
 
 ACTOR = "demo"
 FIRST, SECOND = plans.CAMPAIGNS
@@ -65,6 +66,7 @@ class Story:
             )
         self.say(f"consent history (synthetic): {written} new records" if written else "consent history: there already")
         buyers = rfm.recompute(now=timezone.now(), actor=ACTOR)
+        self._tag()
         self.segments = plans.build_segments(actor=ACTOR, now=timezone.now())
         sizes = ", ".join(f"{segment.name}: {segment.member_count}" for segment in self.segments.values())
         self.say(f"RFM quintiles changed for {buyers} people; segments: {sizes}")
@@ -146,6 +148,15 @@ class Story:
             f"all moved by {shift.days} days, so that they end this week"
         )
 
+    def _tag(self) -> None:
+        """Lifecycle, value tier, favourite category, recent orders and interests, for everybody at once."""
+        tags.ensure_ready_made(actor=ACTOR, now=timezone.now())
+        tags.compute_due(now=timezone.now(), actor=ACTOR)
+        _wait(lambda: not Tag.objects.units().filter(is_active=True, computed_at__isnull=True).exists(), "the tags")
+        for group in ("lifecycle", "tier"):
+            shares = customer_base.tag_shares(group, timezone.now())
+            self.say(f"{group}: " + ", ".join(f"{share.name} {share.people}" for share in shares))
+
     def _people(self) -> list[tuple[int, int, bytes]]:
         """Household id, subject id and address digest of every household, by the synthetic address's digest."""
         rows = Identity.objects.filter(kind=IdentityKind.EMAIL).values_list("digest", "profile_id")
@@ -189,6 +200,15 @@ def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
             bar.update(done - bar.n)
 
         yield progress
+
+
+def _wait(is_done: Callable[[], bool], what: str) -> None:
+    """For what the worker may have taken in hand before us."""
+    deadline = time.monotonic() + CAMPAIGN_TIMEOUT
+    while not is_done():
+        if time.monotonic() > deadline:
+            raise DemoError(f"{what} did not come within {CAMPAIGN_TIMEOUT} s")
+        time.sleep(0.1)
 
 
 def _wait_until_serving(url: str) -> None:

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from compliance import actors
 from segments.admin.json_fields import json_field
@@ -27,13 +28,14 @@ PARAMETERS = _(
 
 
 class CleaningRuleForm(forms.ModelForm):
-    parameters = json_field(label=_("parameters"), initial=EXAMPLE, help_text=PARAMETERS)
+    parameters = json_field(label=_("Parameters"), initial=EXAMPLE, help_text=PARAMETERS)
 
     class Meta:
         model = CleaningRule
         fields = [
             "name", "position", "is_active", "target", "source", "event_names", "field", "action", "parameters",
         ]  # fmt: skip
+        widgets = {"event_names": UnfoldAdminTextInputWidget}
         help_texts = {
             "field": _(
                 "Events: external_id, email, phone, wechat, device, amount, currency, category, properties.NAME. "

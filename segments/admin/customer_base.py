@@ -14,7 +14,7 @@ from segments.models import ProfileStats
 from segments.selectors import customer_base
 from segments.selectors.customer_base import Cell, Share
 
-GROUPS = ("lifecycle", "value-tier")
+GROUPS = ("lifecycle", "tier")
 LYING_BARS = {"indexAxis": "y", "maintainAspectRatio": False, "plugins": {"legend": {"display": False}}}
 
 

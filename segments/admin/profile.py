@@ -18,10 +18,12 @@ from compliance import actors
 from compliance.admin.base import ReadOnlyAdmin, ReadOnlyInline, done
 from compliance.models import ConsentState
 from segments import masking
+from segments.admin.merge import NoteForm
 from segments.models import (
     Event,
     Identity,
     IdentityKind,
+    MergeCause,
     Profile,
     ProfileStats,
     ProfileTag,
@@ -32,12 +34,29 @@ from segments.models import (
 )  # fmt: skip
 from segments.models.profile_tag import MAX_WEIGHT
 from segments.profile_input import InputError
+from segments.selectors.merges import merges_of
 from segments.selectors.profiles import find_by_identifier, names_and_addresses
 from segments.selectors.tag_evidence import evidence
-from segments.services import personal_data
+from segments.services import merging, personal_data
+from segments.services.merging import MergeError
 from segments.services.tags import assignment
 
 TIMELINE = 50
+
+
+class MergeForm(NoteForm):
+    absorb = forms.UUIDField(
+        label=_("Public id of the other profile"), widget=UnfoldAdminTextInputWidget,
+        help_text=_("It stands on the page of the profile, which is found by a whole address."),
+    )  # fmt: skip
+
+    field_order = ["absorb", "note"]
+
+    def clean_absorb(self) -> int:
+        found = Profile.objects.filter(subject__uid=self.cleaned_data["absorb"]).values_list("pk", flat=True).first()
+        if found is None:
+            raise ValidationError(_("There is no such person."))
+        return found
 
 
 class StatsInline(ReadOnlyInline):
@@ -122,11 +141,18 @@ class ProfileAdmin(ReadOnlyAdmin):
     ordering = ["-pk"]
     fields = [
         "public_id", "masked_name", "masked_email", "gender", "birth_date", "language", "country", "region", "city",
-        "timezone", "attributes", "created_at", "updated_at", "consents", "timeline",
+        "timezone", "attributes", "created_at", "updated_at", "merged_into", "merges", "consents", "timeline",
     ]  # fmt: skip
     readonly_fields = fields
     inlines = [StatsInline, IdentityInline, TagInline, ExclusionInline]
-    actions_detail = ["personal_data", "give_tag", "remove_tag"]
+    actions_detail = ["personal_data", "give_tag", "remove_tag", "merge"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """The list shows people; a profile that was merged into another is found on the page of the merge."""
+        profiles = super().get_queryset(request)
+        match = request.resolver_match
+        listed = match is not None and (match.url_name or "").endswith("_changelist")
+        return profiles.living() if listed else profiles
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
@@ -174,6 +200,10 @@ class ProfileAdmin(ReadOnlyAdmin):
         states = ConsentState.objects.filter(subject=obj.pk).select_related("purpose").order_by("purpose", "channel")
         return render_to_string("segments/admin/consents.html", {"states": states})
 
+    @display(description=_("merges"))
+    def merges(self, obj: Profile) -> str:
+        return render_to_string("segments/admin/merges.html", {"merges": merges_of(obj)})
+
     @display(description=_("last events"))
     def timeline(self, obj: Profile) -> str:
         events = Event.objects.filter(profile=obj).select_related("source").order_by("-occurred_at")[:TIMELINE]
@@ -220,6 +250,33 @@ class ProfileAdmin(ReadOnlyAdmin):
         )  # fmt: skip
         url = reverse("admin:segments_profile_change", args=[object_id])
         return done(request, url, gettext("The tag is removed."))
+
+    def has_merge_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("segments.merge_profiles")
+
+    @action(
+        description=_("Merge with another profile"),
+        permissions=["merge"],
+        dialog={
+            "title": _("Take in another profile of this person"),
+            "description": _(
+                "This profile keeps what it knows; the other fills gaps and gives its identifiers, events and tags. Of "
+                "the consents, the most restrictive count. The merge can be undone."
+            ),
+            "form_class": MergeForm,
+            "form_submit_text": _("Merge"),
+        },
+    )
+    def merge(self, request: HttpRequest, form: MergeForm, object_id: int) -> HttpResponse:
+        url = reverse("admin:segments_profile_change", args=[object_id])
+        try:
+            merging.merge(
+                survivor_id=int(object_id), absorbed_id=form.cleaned_data["absorb"], cause=MergeCause.STAFF,
+                actor=actors.user(request.user), now=timezone.now(), note=form.cleaned_data["note"],
+            )  # fmt: skip
+        except MergeError as error:
+            return done(request, url, str(error), error=True)
+        return done(request, url, gettext("The profiles are merged."))
 
     def has_look_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("segments.view_personal_data")

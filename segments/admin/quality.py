@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from compliance import actors
 from compliance.admin.base import ReadOnlyAdmin
@@ -70,6 +71,7 @@ class StandardForm(forms.ModelForm):
     class Meta:
         model = QualityStandard
         fields = ["source", "event_fields", "profile_fields", "lateness_hours"]
+        widgets = {"event_fields": UnfoldAdminTextInputWidget, "profile_fields": UnfoldAdminTextInputWidget}
 
     def clean_event_fields(self) -> list[str]:
         return _known(EVENTS, self.cleaned_data["event_fields"])

@@ -41,7 +41,7 @@ def context(days: QuerySet[QualityDay]) -> dict[str, Any]:
         title = _("Data quality score by source, in percent")
     goal = {
         "label": _("Goal"), "data": [100 * GOAL] * len(labels), "borderColor": GOAL_COLOUR, "borderDash": [4, 4],
-        "pointRadius": 0,
+        "pointRadius": 1,
     }  # fmt: skip
     chart = {
         "labels": [day.isoformat() for day in labels],

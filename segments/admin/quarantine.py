@@ -20,7 +20,8 @@ STATE_COLOURS = {"held": "warning", "accepted": "success", "rejected": "danger"}
 
 @admin.register(QuarantinedEvent)
 class QuarantinedEventAdmin(ReadOnlyMixin, ModelAdmin):
-    """Events that a rule holds; one who may decide accepts or rejects them in bulk."""
+    """Events that a rule holds; one who may decide accepts or rejects them in bulk. Each look at the content of one is
+    logged."""
 
     list_display = [
         "occurred_at", "name", "profile", "source", "field", "reason", "status", "received_at", "decided_at",
@@ -36,7 +37,15 @@ class QuarantinedEventAdmin(ReadOnlyMixin, ModelAdmin):
             "occurred_at", "name", "profile", "source", "rule", "field", "reason", "status", "received_at",
             "decided_at", "decided_by",
         ]  # fmt: skip
-        return [*fields, "event"] if request.user.has_perm("segments.view_personal_data") else fields
+        return [*fields, "event"] if _may_look(request) else fields
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        event: QuarantinedEvent | None = super().get_object(request, object_id, from_field)
+        if event is not None and self.has_view_permission(request, event) and _may_look(request):
+            event.content = quarantine.look(  # type: ignore[attr-defined]
+                event=event, actor=actors.user(request.user), now=timezone.now()
+            )
+        return event
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return self.get_fields(request, obj)
@@ -50,7 +59,7 @@ class QuarantinedEventAdmin(ReadOnlyMixin, ModelAdmin):
 
     @display(description=_("event as it came"))
     def event(self, obj: QuarantinedEvent) -> str:
-        return json.dumps(quarantine.came(obj), ensure_ascii=False, indent=1)
+        return json.dumps(obj.content, ensure_ascii=False, indent=1)  # type: ignore[attr-defined]
 
     @admin.action(description=_("Accept: store these events"), permissions=["decide"])
     def accept(self, request: HttpRequest, queryset: QuerySet[QuarantinedEvent]) -> None:
@@ -69,3 +78,7 @@ class QuarantinedEventAdmin(ReadOnlyMixin, ModelAdmin):
         return quarantine.decide(
             event_ids=event_ids, accept=accept, actor=actors.user(request.user), now=timezone.now()
         )
+
+
+def _may_look(request: HttpRequest) -> bool:
+    return request.user.has_perm("segments.view_personal_data")

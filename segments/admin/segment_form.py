@@ -49,10 +49,14 @@ class SegmentForm(forms.ModelForm):
         fields = ["key", "name", "description", "is_active", "definition"]
         widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
 
+    def _key(self) -> str:
+        """The key of the segment, for a rule must not ask for itself."""
+        return str(self.cleaned_data.get("key") or self.instance.key or "")
+
     def clean_definition(self) -> Any:
         definition = self.cleaned_data["definition"]
         try:
-            segments.check(definition=definition).queryset(timezone.now())
+            segments.check(definition=definition, key=self._key()).queryset(timezone.now())
         except RuleError as error:
             fault = {"path": error.path, "reason": error.reason}
             self.fields["definition"].widget.attrs["data-fault"] = json.dumps(fault, ensure_ascii=False)

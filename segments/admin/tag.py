@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from compliance import actors
 from compliance.admin.base import adopt, done
 from segments.admin.tag_inlines import BoostInline, GainInline, ParameterInline
-from segments.models import Tag, TagBoost, TagKind
+from segments.models import Rhythm, Tag, TagBoost, TagKind
 from segments.selectors import tags as selectors
 from segments.services.tags import assignment, boosts, definitions
 
@@ -109,7 +109,7 @@ class TagAdmin(ModelAdmin):
     """The tree of tags; beat computes the definitions that are due."""
 
     form = TagForm
-    list_display = ["tree_name", "key", "kind", "rhythm", "people_share", "status", "computed_at", "due_at"]
+    list_display = ["tree_name", "key", "kind", "when", "people_share", "status", "computed_at", "due_at"]
     list_filter = ["layer", "kind", "rhythm", "is_active"]
     list_select_related = ["parent"]
     list_before_template = "segments/admin/tag_progress.html"
@@ -192,6 +192,11 @@ class TagAdmin(ModelAdmin):
     def tree_name(self, obj: Tag) -> str:
         depth = obj.path.count(" ")
         return format_html('<span style="padding-left: {}rem">{}</span>', 1.25 * depth, obj.name)
+
+    @display(description=_("update rhythm"), ordering="rhythm")
+    def when(self, obj: Tag) -> Any:
+        with_parent = obj.kind == TagKind.CATEGORY or (obj.kind == TagKind.RULE and obj.rhythm == Rhythm.NEVER)
+        return _("with its parent") if with_parent else obj.get_rhythm_display()
 
     @display(description=_("people"), ordering="people")
     def people_share(self, obj: Tag) -> str:

@@ -21,7 +21,7 @@ EXAMPLE = {"color": {"type": "text"}, "price": {"type": "number", "required": Tr
 
 class EventTypeForm(forms.ModelForm):
     properties = json_field(
-        label=_("properties"),
+        label=_("Properties"),
         initial=EXAMPLE,
         required=False,
         help_text=_(

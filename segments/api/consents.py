@@ -19,6 +19,7 @@ from compliance.api.idempotency import idempotent
 from compliance.api.pages import PageQuery, page
 from compliance.channels import Channel
 from compliance.models import ConsentAction, ConsentMethod, ConsentRecord, ConsentState, Notice, Purpose, Subject
+from compliance.selectors.people import whole_person
 from compliance.services import consent
 from segments.address_kinds import ADDRESS_KINDS
 from segments.models import Identity
@@ -100,6 +101,8 @@ class ConsentsView(ApiView):
     @extend_schema(
         operation_id="consents_list",
         summary="Read the consent history of a person",
+        description="With the records of profiles that were merged into the person; a record carried over from one of "
+        "them names it in `evidence.carried_from`.",
         parameters=[ConsentQuery],
         responses=ConsentPage,
         tags=["consents"],
@@ -107,7 +110,8 @@ class ConsentsView(ApiView):
     def get(self, request: Request) -> Response:
         query = self.read(ConsentQuery, request)
         limit = query.validated_data["limit"]
-        records = _records().filter(subject__uid=query.validated_data["subject"])
+        named = Subject.objects.filter(uid=query.validated_data["subject"]).values_list("pk", flat=True).first()
+        records = _records().filter(subject__in=whole_person(named) if named else [])
         after = query.after()
         if after:
             records = records.filter(pk__gt=after[0])
@@ -182,8 +186,8 @@ def _notice(purpose_id: int, given: dict[str, Any]) -> int:
 
 
 def _address_digest(subject_id: int, channel: str) -> bytes | None:
-    """The address that the person is written to on the channel."""
+    """The address that the person is written to on the channel; of somebody who was merged, the survivor's."""
     kind = ADDRESS_KINDS.get(channel)
-    rows = Identity.objects.filter(profile=subject_id, kind=kind, is_primary=True)
+    rows = Identity.objects.filter(profile__in=whole_person(subject_id), kind=kind, is_primary=True)
     found = rows.values_list("digest", flat=True).first() if kind else None
     return bytes(found) if found is not None else None

@@ -7,10 +7,12 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from compliance.addresses import MAX_LENGTH
-from compliance.api.fields import ChoiceField, DayField, ObjectField, StrictSerializer, TextField
+from compliance.api.fields import ChoiceField, DayField, ObjectField, StrictSerializer, TextField, UidField
 from segments.api.fields import IDENTIFIERS, IdentifierFields, SourceField
-from segments.models import Gender, IdentityKind, Profile
+from segments.models import Gender, IdentityKind, MergeCause, Profile, ProfileMerge
 from segments.profile_input import MAX_ATTRIBUTES, TEXT_LIMITS
+from segments.selectors.merges import merges_of
+from segments.services.merging import NOTE_LENGTH
 
 
 class ProfileWrite(StrictSerializer, IdentifierFields):
@@ -35,10 +37,38 @@ class ProfileWrite(StrictSerializer, IdentifierFields):
 
 
 class ProfileWritten(serializers.Serializer[Any]):
-    """The person that was meant."""
+    """The person that was meant. `merged`: the identifiers showed two known people to be one. `in_review`: they also
+    name somebody else, whom something contradicts, and staff are to decide."""
 
     uid = serializers.UUIDField()
     created = serializers.BooleanField()
+    merged = serializers.BooleanField()
+    in_review = serializers.BooleanField()
+
+
+class MergeWrite(StrictSerializer):
+    """The profile that is taken in."""
+
+    absorb = UidField(help_text=_("uid of the profile that goes into this one"))
+    note = TextField(max_length=NOTE_LENGTH, required=False, help_text=_("why they are one person; no names"))
+
+
+class MergeUndo(StrictSerializer):
+    """Why the merge is undone."""
+
+    note = TextField(max_length=NOTE_LENGTH, required=False, help_text=_("why they are two people; no names"))
+
+
+class MergeRead(serializers.Serializer[ProfileMerge]):
+    """A merge of two profiles; `undone_at` is null while it stands."""
+
+    uid = serializers.UUIDField()
+    survivor = serializers.UUIDField(source="survivor.subject.uid")
+    absorbed = serializers.UUIDField(source="absorbed.subject.uid")
+    cause = serializers.ChoiceField(choices=MergeCause.values)
+    shared_kinds = serializers.ListField(child=serializers.ChoiceField(choices=IdentityKind.values))
+    merged_at = serializers.DateTimeField()
+    undone_at = serializers.DateTimeField(allow_null=True)
 
 
 class ProfileFind(StrictSerializer):
@@ -82,7 +112,7 @@ class IdentifierRead(serializers.Serializer[Any]):
 
 
 class ProfileRead(serializers.Serializer[Profile]):
-    """A person."""
+    """A person. `merges` tell of other profiles that are, or were taken for, the same person, newest first."""
 
     uid = serializers.UUIDField(source="subject.uid")
     name = serializers.SerializerMethodField()
@@ -97,8 +127,13 @@ class ProfileRead(serializers.Serializer[Profile]):
     attributes = ObjectField()
     tags = TagRead(many=True, source="carried_tags")
     stats = StatsRead(allow_null=True)
+    merges = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+
+    @extend_schema_field(MergeRead(many=True))
+    def get_merges(self, profile: Profile) -> Any:
+        return [MergeRead(made).data for made in merges_of(profile)]
 
     def get_name(self, profile: Profile) -> str | None:
         personal = self.context["personal"]

@@ -19,7 +19,7 @@ from segments.api import profile_serializers as forms
 from segments.api.fields import source_named
 from segments.models import Profile, ProfileTag
 from segments.profile_input import InputError, ProfileInput
-from segments.selectors.profiles import find_by_identifier
+from segments.selectors.profiles import current_id, find_by_identifier
 from segments.services import personal_data, profile_intake, sources
 
 PERSONAL_SCOPE = "profiles:personal"
@@ -32,8 +32,9 @@ class ProfilesView(ApiView):
 
     @extend_schema(
         summary="Create or update a profile",
-        description="The person is recognised by any of the identifiers. Fields left out stay as they are, an empty "
-        "text empties its field, attributes are merged name by name.",
+        description="The person is recognised by any of the identifiers; the strongest decides: phone, e-mail, WeChat, "
+        "customer number, device. Two known people whom it shows to be one are merged, unless something contradicts. "
+        "Fields left out stay as they are, an empty text empties its field, attributes are merged name by name.",
         request=forms.ProfileWrite,
         responses={
             200: OpenApiResponse(forms.ProfileWritten, "The person was known."),
@@ -51,7 +52,8 @@ class ProfilesView(ApiView):
         if result.profile_id is None:
             raise ValidationError({result.field: [result.reason]})
         profile = Profile.objects.select_related("subject").get(pk=result.profile_id)
-        body = forms.ProfileWritten({"uid": profile.subject.uid, "created": result.created}).data
+        written = {name: getattr(result, name) for name in ("created", "merged", "in_review")}
+        body = forms.ProfileWritten({"uid": profile.subject.uid, **written}).data
         return Response(body, status=201 if result.created else 200)
 
 
@@ -63,12 +65,12 @@ class ProfileView(ApiView):
     @extend_schema(
         summary="Read a profile",
         description=f"Name and identifiers are null unless the token also has the scope `{PERSONAL_SCOPE}`; then the "
-        "look is written to the audit log.",
+        "look is written to the audit log. The uid of a profile that was merged into another gives that one.",
         responses=forms.ProfileRead,
         tags=["profiles"],
     )
     def get(self, request: Request, uid: UUID) -> Response:
-        return Response(_shown(get_object_or_404(_profiles(), subject__uid=uid), self))
+        return Response(_shown(get_object_or_404(_profiles(), pk=current_id(uid)), self))
 
 
 class FindProfileView(ApiView):

@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from segments.api import consents, events, profiles, segments, tags, unsubscribe, value_types
+from segments.api import consents, events, merges, profiles, segments, tags, unsubscribe, value_types
 
 urlpatterns = [
     path("profiles/", profiles.ProfilesView.as_view(), name="api-profiles"),
     path("profiles/find/", profiles.FindProfileView.as_view(), name="api-profile-find"),
     path("profiles/<uuid:uid>/", profiles.ProfileView.as_view(), name="api-profile"),
+    path("profiles/<uuid:uid>/merge/", merges.MergeProfileView.as_view(), name="api-profile-merge"),
+    path("merges/<uuid:uid>/undo/", merges.UndoMergeView.as_view(), name="api-merge-undo"),
     path("events/", events.EventsView.as_view(), name="api-events"),
     path("event-types/", value_types.EventTypesView.as_view(), name="api-event-types"),
     path("attribute-types/", value_types.AttributeTypesView.as_view(), name="api-attribute-types"),

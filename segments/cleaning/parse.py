@@ -35,6 +35,8 @@ def parse(
     """The step of a rule. Raises `RuleError` that names the part of the rule that is wrong."""
     if not isinstance(parameters, Mapping):
         raise RuleError("parameters", _("Give a JSON object."))
+    if has_control(dict(parameters)):
+        raise RuleError("parameters", _("Control characters are not allowed."))
     for name in event_names:
         check_event_name(name)
     if event_names and target != EVENTS:
@@ -136,7 +138,7 @@ def _limit(
 
 def _reason(parameters: Mapping[str, Any]) -> str:
     reason = parameters["reason"]
-    if not isinstance(reason, str) or not reason.strip() or len(reason) > MAX_REASON or has_control(reason):
+    if not isinstance(reason, str) or not reason.strip() or len(reason) > MAX_REASON:
         raise RuleError("parameters.reason", _("Give a reason of 1 to %(limit)s characters.") % {"limit": MAX_REASON})
     return reason.strip()
 
@@ -145,7 +147,7 @@ def _check_constant(named: str, kind: str, value: Any, *, empty: bool = False) -
     """Raises `RuleError` unless the field can hold the value; an empty one only when `empty`."""
     if empty and value in ("", None):
         return
-    if isinstance(value, dict | list) or is_missing(value) or has_control(value):
+    if isinstance(value, dict | list) or is_missing(value):
         raise RuleError(named, _("Give a text, a number, true or false."))
     if kind == TEXT and not isinstance(value, str):
         raise RuleError(named, _("The field holds a %(kind)s.") % {"kind": kind})

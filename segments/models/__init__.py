@@ -4,8 +4,11 @@ from segments.models.event import Event
 from segments.models.event_type import EventType
 from segments.models.identity import Identity, IdentityKind
 from segments.models.import_job import ImportJob, ImportKind, ImportState, RejectedRow
+from segments.models.join_review import JoinReview, ReviewState
+from segments.models.merged_event import MergedEvent
 from segments.models.pending_gain import PendingGain
 from segments.models.profile import Gender, Profile
+from segments.models.profile_merge import MergeCause, ProfileMerge
 from segments.models.profile_tag import ProfileTag
 from segments.models.quality_day import QualityDay
 from segments.models.quality_standard import QualityStandard
@@ -33,10 +36,14 @@ __all__ = [
     "ImportJob",
     "ImportKind",
     "ImportState",
+    "JoinReview",
     "Measure",
+    "MergeCause",
+    "MergedEvent",
     "Output",
     "PendingGain",
     "Profile",
+    "ProfileMerge",
     "ProfileStats",
     "ProfileTag",
     "QualityDay",
@@ -44,6 +51,7 @@ __all__ = [
     "QuarantineState",
     "QuarantinedEvent",
     "RejectedRow",
+    "ReviewState",
     "Rhythm",
     "Segment",
     "SegmentMembership",

@@ -14,13 +14,14 @@ class QuarantineState(models.TextChoices):
 
 class QuarantinedEvent(models.Model):
     """An event that a rule held back: not stored and not counted until somebody decides. Decided rows stay, so that
-    the same event sent again is known.
+    the same event sent again is known, also when its person was merged with another meanwhile: the key leaves the
+    person out.
 
     `event_encrypted` has the event as it came and the line that acceptance stores (`segments.services.quarantine`).
     """
 
     profile = models.ForeignKey(
-        Profile, on_delete=models.CASCADE, related_name="quarantined_events", verbose_name=_("profile"), db_index=False
+        Profile, on_delete=models.CASCADE, related_name="quarantined_events", verbose_name=_("profile")
     )
     occurred_at = models.DateTimeField(_("occurred at"))
     dedup = models.UUIDField(_("hash of source and event id"), editable=False)
@@ -45,7 +46,7 @@ class QuarantinedEvent(models.Model):
         ordering = ["-id"]
         permissions = [("decide_quarantinedevent", _("Can accept or reject quarantined events"))]
         constraints = [
-            models.UniqueConstraint(fields=["profile", "occurred_at", "dedup"], name="quarantined_event_key"),
+            models.UniqueConstraint(fields=["dedup", "occurred_at"], name="quarantined_event_key"),
             models.CheckConstraint(
                 name="quarantined_event_decided_by_someone",
                 condition=models.Q(state=QuarantineState.HELD, decided_at__isnull=True, decided_by="")

@@ -5,7 +5,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-from django.db.models import Aggregate, BigIntegerField, BooleanField, F, ForeignKey, Func, Q, QuerySet, Value
+from django.db.models import (
+    Aggregate,
+    BigIntegerField,
+    BooleanField,
+    Exists,
+    F,
+    ForeignKey,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
 
 from segments.models import Profile, ProfileStats
 from segments.rules.joins import Absorbed, Column, Followed, Source, SubqueryJoin
@@ -97,7 +109,7 @@ class Compilation:
             if first is None or found.alias != first.table_alias:
                 people.query.join(cast(Any, self._join(found, *parent)))
         if first is None:
-            return people.values_list(PERSON, flat=True)
+            return self._living(people).values_list(PERSON, flat=True)
         table = Followed(source=first, table=Profile._meta.db_table, alias=profiles, column=PERSON)
         people.query.alias_map[profiles] = cast(Any, table)
         person = Column(first.table_alias, first.column, BigIntegerField())
@@ -127,6 +139,14 @@ class Compilation:
         return SubqueryJoin(
             rows=rows, alias=found.alias, column=found.person, parent=parent, parent_column=parent_column
         )
+
+    def _living(self, people: QuerySet[Profile]) -> QuerySet[Profile]:
+        """Without those who were merged into others. They are few, and have an index of their own: to look them up
+        costs less than to read the row of everybody, but for a few people it is the other way round."""
+        if self._only is not None:
+            return people.filter(merged_into__isnull=True)
+        absorbed = Profile.objects.filter(merged_into__isnull=False, pk=OuterRef("pk"))
+        return people.filter(~Exists(absorbed))
 
     def _rows(self, key: Hashable, rows: QuerySet[Any, Any], person: str) -> _Rows:
         alias = f"joined_{len(self._joined) + 1}"

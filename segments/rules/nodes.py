@@ -31,6 +31,7 @@ class Dependencies:
     events: frozenset[str] = frozenset()
     attributes: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
+    segments: frozenset[str] = frozenset()
     others: frozenset[str] = frozenset()
     """Further `segments.causes`: RFM, consents, deliveries, other segments."""
     clock: bool = False
@@ -40,6 +41,7 @@ class Dependencies:
             events=self.events | other.events,
             attributes=self.attributes | other.attributes,
             tags=self.tags | other.tags,
+            segments=self.segments | other.segments,
             others=self.others | other.others,
             clock=self.clock or other.clock,
         )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Avg, Count, Q
+from django.db.models import Avg, Count
 
 from segments.models import ProfileStats, ProfileTag, Segment, Tag
 
@@ -41,12 +41,10 @@ def rfm_grid() -> list[list[Cell]]:
 
 
 def tag_shares(parent_key: str, now: datetime) -> list[Share]:
-    """How many people carry each of the tags below one in the tree, in the order of their keys."""
-    tags = list(Tag.objects.filter(parent__key=parent_key).order_by("key"))
-    valid = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
-    counts = dict(
-        ProfileTag.objects.filter(valid, tag__in=tags).values_list("tag_id").annotate(Count("pk")).order_by("tag_id")
-    )
+    """How many people carry each of the tags below one in the tree, in their order."""
+    tags = list(Tag.objects.filter(parent__key=parent_key).order_by("position", "key"))
+    carried = ProfileTag.objects.carried(now).filter(tag__in=tags).order_by("tag_id")
+    counts = dict(carried.values_list("tag_id").annotate(Count("pk")))
     return [Share(tag.key, tag.name, counts.get(tag.pk, 0)) for tag in tags]
 
 

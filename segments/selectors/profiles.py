@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models.functions import Coalesce
 
 from compliance.services import subjects
-from segments import identities
+from segments import identities, masking
 from segments.models import Identity, Profile, Source
 from segments.profile_input import InputError
 
@@ -29,6 +32,31 @@ def names_and_addresses(profile_ids: Sequence[int], kind: str) -> dict[int, Cont
         )
         for profile_id, value in rows.values_list("profile_id", "value_encrypted")
     }
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """Name and identifiers of a person, masked: enough to tell people apart, too little to use."""
+
+    name: str
+    identifiers: Sequence[tuple[str, str]]
+
+
+def glimpses(profile_ids: Sequence[int]) -> dict[int, Glimpse]:
+    """Masked names and identifiers (kind and value) by profile id; who was erased is absent."""
+    data_keys = subjects.data_keys(profile_ids)
+    names = Profile.objects.filter(pk__in=data_keys).values_list("pk", "name_encrypted")
+    found: dict[int, list[tuple[str, str]]] = {profile_id: [] for profile_id in data_keys}
+    for one in Identity.objects.filter(profile__in=data_keys).order_by("kind", "pk"):
+        value = identities.decrypt(data_keys[one.profile_id], one.kind, bytes(one.value_encrypted))
+        found[one.profile_id].append((one.kind, masking.mask_address(one.kind, value)))
+    return {pk: Glimpse(masking.mask_name(_name(data_keys[pk], name)), found[pk]) for pk, name in names}
+
+
+def current_id(uid: UUID) -> int | None:
+    """The id of the person with this public id; an old one leads to the profile that it was merged into."""
+    rows = Profile.objects.filter(subject__uid=uid)
+    return rows.values_list(Coalesce("merged_into_id", "pk"), flat=True).first()
 
 
 def names(profile_ids: Sequence[int]) -> dict[int, str]:

@@ -38,7 +38,7 @@ def members_after(segment: Segment, cursor: int = 0, limit: int = 100) -> list[M
     else.
     """
     rows = (
-        SegmentMembership.objects.filter(segment=segment, profile_id__gt=cursor)
+        SegmentMembership.objects.filter(segment=segment, profile_id__gt=cursor, profile__merged_into__isnull=True)
         .order_by("profile_id")
         .values_list("profile_id", "profile__subject__uid", "entered_at")
     )

@@ -102,6 +102,25 @@ def named_in(definition: object) -> set[str]:
     return {cause for cause in named if cause.startswith((causes.tag(""), causes.segment("")))}
 
 
+def segments_in_order() -> list[tuple[int, str]]:
+    """Id and key of every active segment, each after those that its rule asks for."""
+    rows = Segment.objects.filter(is_active=True).order_by("pk").values_list("key", "pk", "definition")
+    segments = {key: (pk, dependencies_of(definition).segments) for key, pk, definition in rows}
+    ordered: dict[str, int] = {}
+
+    def visit(key: str, walked: frozenset[str]) -> None:
+        if key in ordered or key in walked:
+            return
+        pk, needs = segments[key]
+        for needed in sorted(needs & segments.keys()):
+            visit(needed, walked | {key})
+        ordered[key] = pk
+
+    for key in segments:
+        visit(key, frozenset())
+    return [(pk, key) for key, pk in ordered.items()]
+
+
 def _rules(unit: Tag) -> Iterator[object]:
     if unit.kind == TagKind.RULE:
         yield unit.rule

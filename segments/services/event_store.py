@@ -4,7 +4,7 @@ Callers bring lines in the text format of COPY (`segments.event_line`), checked,
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -25,6 +25,15 @@ INCOMING = """
 LOCK = """
     SELECT FROM segments_profilestats
     WHERE profile_id IN (SELECT profile_id FROM incoming_event) ORDER BY profile_id FOR NO KEY UPDATE
+"""
+ABSORBED = """
+    SELECT EXISTS (
+        SELECT FROM incoming_event JOIN segments_profile ON subject_id = profile_id WHERE merged_into_id IS NOT NULL
+    )
+"""
+REDIRECT = """
+    UPDATE incoming_event SET profile_id = merged_into_id
+    FROM segments_profile WHERE subject_id = profile_id AND merged_into_id IS NOT NULL
 """
 # An order is the set of purchases of one person at one instant: new only if no line of it is stored yet. Where all of
 # somebody's new purchases lie after or before those known, nothing needs to be looked up; else the look at
@@ -69,9 +78,14 @@ STORE = f"""
         SELECT stored.profile_id, gain.tag_id, stored.category, stored.occurred_at, gain.gain
         FROM stored JOIN segments_taggain gain ON gain.event_name = stored.name
         JOIN segments_tag tag ON tag.id = gain.tag_id AND tag.is_active AND tag.rhythm = 'at_once'
-        WHERE stored.category <> ''
+        WHERE stored.category <> '' AND NOT %(is_bulk)s
     )
 """  # noqa: S608  # put together from constants only
+INTERESTS_WAIT = timedelta(minutes=5)
+INTERESTS_DUE = """
+    UPDATE segments_tag SET due_at = %(soon)s
+    WHERE kind = 'interest' AND is_active AND (due_at IS NULL OR due_at > %(soon)s)
+"""
 
 
 def store(
@@ -86,19 +100,25 @@ def store(
         return set()
     with transaction.atomic():
         _incoming(lines.values(), months, take_out)
-        return {dedup.hex for (dedup,) in _stored("SELECT dedup FROM stored", source, now)}
+        return {dedup.hex for (dedup,) in _stored("SELECT dedup FROM stored", source, now, is_bulk=False)}
 
 
 def store_and_count(
     *, source: Source, lines: Mapping[str, str], months: Iterable[date], now: datetime,
     take_out: Callable[[], None] | None = None,
 ) -> int:  # fmt: skip
-    """As `store`, for many lines; returns how many were new."""
+    """As `store`, for the many lines of a file; returns how many were new.
+
+    Interests are not fed event by event but computed for everybody some minutes later, which costs less.
+    """
     if not lines:
         return 0
     with transaction.atomic():
         _incoming(lines.values(), months, take_out)
-        ((new,),) = _stored("SELECT count(*) FROM stored", source, now)
+        ((new,),) = _stored("SELECT count(*) FROM stored", source, now, is_bulk=True)
+        if new:
+            with connection.cursor() as cursor:
+                cursor.execute(INTERESTS_DUE, {"soon": now + INTERESTS_WAIT})
     return int(new)
 
 
@@ -108,14 +128,32 @@ def _incoming(lines: Iterable[str], months: Iterable[date], take_out: Callable[[
         cursor.execute(INCOMING)
         with cursor.copy(f"COPY incoming_event ({COLUMNS}) FROM STDIN") as copy:
             copy.write("\n".join(lines))
-        cursor.execute(LOCK)
+    _lock()
     if take_out is not None:
         take_out()
 
 
-def _stored(answer: str, source: Source, now: datetime) -> list[tuple[Any, ...]]:
+def _lock() -> None:
+    """Lock the people of the incoming events; who was merged since they were looked up gives way to the survivor.
+
+    A merge takes the same locks, so nobody is merged once they are held. They are given back before the survivor's,
+    which may come first in the order of ids, are taken.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(STORE + answer, {"source": source.pk, "now": now})
+        while True:
+            before = transaction.savepoint()
+            cursor.execute(LOCK)
+            cursor.execute(ABSORBED)
+            if not cursor.fetchone()[0]:
+                transaction.savepoint_commit(before)
+                return
+            transaction.savepoint_rollback(before)
+            cursor.execute(REDIRECT)
+
+
+def _stored(answer: str, source: Source, now: datetime, *, is_bulk: bool) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(STORE + answer, {"source": source.pk, "now": now, "is_bulk": is_bulk})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         cursor.execute("DROP TABLE incoming_event")
     return rows

@@ -7,10 +7,11 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models.functions import Coalesce
 
 from segments import event_cleaning, identities, value_types
 from segments.cleaning import DailyLimit, Verdict
-from segments.event_input import EventInput, check, dedup_key
+from segments.event_input import NAME, EventInput, check, dedup_key
 from segments.event_line import line, utc
 from segments.models import Profile, Source
 from segments.partitions import month_of
@@ -19,7 +20,7 @@ from segments.selectors.cleaning import EventRules
 from segments.selectors.identities import owners as owners_of
 from segments.selectors.value_types import event_schemas
 from segments.services import event_store, quality
-from segments.services.quarantine_intake import Holding
+from segments.services.quarantine_intake import Holding, Kept
 
 Named = tuple[str, str]  # an identifier's field and its value, such as ("email", "li@example.com")
 NOBODY = ("", "")
@@ -72,7 +73,7 @@ def ingest(
     audit leaf each, and each row names its source and time of receipt.
     """
     rules = EventRules(source)
-    schemas = event_schemas(event.name for event in events)
+    schemas = event_schemas({event.name for event in events if NAME.fullmatch(event.name)})
     cleaned = [_clean(event, rules, schemas, now) for event in events]
     named = {(item.event.identifier, item.event.value) for item in cleaned if isinstance(item, _Cleaned)}
     people = find_people(source=source, named=named - {NOBODY})
@@ -104,7 +105,7 @@ def _clean(
 
 def _store(
     source: Source, events: Mapping[str, _Known], limits: Sequence[DailyLimit], now: datetime
-) -> tuple[set[str], dict[str, Verdict]]:
+) -> tuple[set[str], dict[str, Kept]]:
     """Store what no rule holds; returns the dedup keys of what was new, and what was held by its key."""
     lines = {dedup: line(item.cleaned.event, profile_id=item.profile_id, dedup=dedup) for dedup, item in events.items()}
     months = {month_of(utc(item.cleaned.event.occurred_at)) for item in events.values()}
@@ -139,7 +140,9 @@ def _key(name: Named, source: Source) -> identities.IdentityKey | InputError:
 
 
 def _by_uid(uids: set[UUID]) -> dict[UUID, int]:
-    return dict(Profile.objects.filter(subject__uid__in=uids).values_list("subject__uid", "pk"))
+    """People by public id; an old one leads to the profile that the person was merged into."""
+    rows = Profile.objects.filter(subject__uid__in=uids)
+    return dict(rows.values_list("subject__uid", Coalesce("merged_into_id", "pk")))
 
 
 def _found(
@@ -161,12 +164,12 @@ def _found(
     return _Known(item, found, dedup_key(source.key, event.event_id))
 
 
-def _result(item: _Known | InputError, stored: set[str], held: dict[str, Verdict]) -> EventResult:
+def _result(item: _Known | InputError, stored: set[str], held: dict[str, Kept]) -> EventResult:
     if isinstance(item, InputError):
         return EventResult("rejected", item.field, item.reason)
-    verdict = held.pop(item.dedup, None)  # the first of equal ones in the batch was held or stored, the others were not
-    if verdict:
-        return EventResult("held", verdict.field, verdict.reason)
+    kept = held.pop(item.dedup, None)  # the first of equal ones in the batch was held or stored, the others were not
+    if kept:
+        return EventResult("held", kept.verdict.field, kept.verdict.reason)
     if item.dedup not in stored:
         return EventResult("duplicate")
     stored.discard(item.dedup)

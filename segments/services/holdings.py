@@ -4,9 +4,21 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
 from compliance.services import subjects
 from segments import identities
-from segments.models import Event, Identity, Profile, ProfileTag, SegmentMembership, Touch
+from segments.models import (
+    Event,
+    Identity,
+    Profile,
+    ProfileMerge,
+    ProfileTag,
+    QuarantinedEvent,
+    SegmentMembership,
+    Touch,
+)
+from segments.services import quarantine
 
 COLUMNS = ("gender", "birth_date", "language", "country", "region", "city", "timezone", "created_at", "updated_at")
 
@@ -52,6 +64,30 @@ def events(subject_id: int) -> Iterator[dict[str, Any]]:
         }
 
 
+def quarantined_events(subject_id: int) -> Iterator[dict[str, Any]]:
+    """Events that a rule held back, as they came, and what was decided about them."""
+    rows = _quarantined(subject_id).select_related("source").order_by("occurred_at", "dedup")
+    for found in rows.iterator():
+        yield {
+            "name": found.name,
+            "occurred_at": found.occurred_at,
+            "source": found.source.key,
+            "reason": found.reason,
+            "state": found.state,
+            "event": quarantine.came(found),
+        }
+
+
+def erase_quarantined_events(subject_id: int, _now: datetime) -> int:
+    """They go before the profile, so that they are counted."""
+    return _quarantined(subject_id).delete()[0]
+
+
+def _quarantined(subject_id: int) -> QuerySet[QuarantinedEvent]:
+    """Also what was held of profiles that this one has taken in: it stays with them until it is accepted."""
+    return QuarantinedEvent.objects.filter(Q(profile=subject_id) | Q(profile__merged_into=subject_id))
+
+
 def tags(subject_id: int) -> Iterator[dict[str, Any]]:
     """How the person was labelled, and from which source."""
     for found in ProfileTag.objects.filter(profile=subject_id).select_related("tag").order_by("tag__key"):
@@ -70,6 +106,17 @@ def memberships(subject_id: int) -> Iterator[dict[str, Any]]:
     rows = SegmentMembership.objects.filter(profile=subject_id).select_related("segment")
     for found in rows.order_by("segment__key"):
         yield {"segment": found.segment.name, "since": found.entered_at}
+
+
+def merges(subject_id: int) -> Iterator[dict[str, Any]]:
+    """When profiles were joined into this one, by which kinds of identifiers, and whether that was undone."""
+    for found in ProfileMerge.objects.filter(survivor=subject_id).order_by("pk"):
+        yield {
+            "merged_at": found.merged_at,
+            "cause": found.get_cause_display(),
+            "shared_identifiers": found.shared_kinds,
+            "undone_at": found.undone_at,
+        }
 
 
 def erase_events(subject_id: int, _now: datetime) -> int:

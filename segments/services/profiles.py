@@ -1,8 +1,8 @@
 """Creating and updating people from what a source knows of them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,48 +11,49 @@ from django.db import IntegrityError, transaction
 from compliance.services import audit, subjects
 from segments import causes, identities
 from segments.identities import IdentityKey
-from segments.models import Identity, IdentityKind, Profile, ProfileStats, Source
+from segments.models import Identity, IdentityKind, MergeCause, Profile, ProfileStats, Source
+from segments.precedence import contradictions
 from segments.profile_input import InputError, ProfileInput, check
-from segments.services import touches
+from segments.services import identity_scopes, join_reviews, joining, merging, touches
+from segments.services.joining import Person
 
 BATCH = 5_000
-ATTEMPTS = 3
+ATTEMPTS = 5
 PLAIN_COLUMNS = ("gender", "birth_date", "language", "country", "region", "city", "timezone")
 
 
 @dataclass(frozen=True)
 class ProfileResult:
-    """What became of one input. `field` and `reason` say why it was refused; then `profile_id` is None."""
+    """What became of one input. `field` and `reason` say why it was refused; then `profile_id` is None.
+
+    `merged`: it showed two known people to be one. `in_review`: it names somebody else too, and staff are to decide.
+    """
 
     profile_id: int | None
     created: bool = False
+    merged: bool = False
+    in_review: bool = False
     field: str = ""
     reason: str = ""
 
 
-@dataclass
-class _Person:
-    """One person of the batch: known (`profile_id`) or to be made, and what the inputs say of them, oldest first."""
-
-    profile_id: int | None
-    created: bool = False
-    inputs: list[ProfileInput] = field(default_factory=list)
-    identities: dict[IdentityKey, str] = field(default_factory=dict)
+class _StaleError(Exception):
+    """Another transaction has just merged or parted one of these people, or given them an identifier."""
 
 
 def upsert_many(*, source: Source, inputs: Sequence[ProfileInput], actor: str, now: datetime) -> list[ProfileResult]:
     """Create or update one person per input, in one transaction. Returns a result for each input, in their order.
 
-    A person is recognised by any of their identifiers. Fields that an input leaves out stay as they are; further
-    attributes are merged key by key; an address given last is the primary one of its kind. An input that is wrong, or
-    whose identifiers belong to different people, is refused while the others are taken.
+    A person is recognised by any of their identifiers; `joining` says whom an input speaks of that names several, and
+    who is merged then. Fields that an input leaves out stay as they are; further attributes are merged key by key; an
+    address given last is the primary one of its kind. An input that is wrong is refused while the others are taken.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with transaction.atomic():
                 return _upsert(source, inputs, actor, now)
-        except IntegrityError:
-            # Another transaction has just made one of these people; the next attempt finds them.
+        except (IntegrityError, _StaleError):
+            # Another transaction has just made or changed one of these people; the next attempt finds them.
             if attempt == ATTEMPTS:
                 raise
     raise AssertionError("the loop returns or raises")
@@ -60,21 +61,58 @@ def upsert_many(*, source: Source, inputs: Sequence[ProfileInput], actor: str, n
 
 def _upsert(source: Source, inputs: Sequence[ProfileInput], actor: str, now: datetime) -> list[ProfileResult]:
     read = [_read(given, source, now) for given in inputs]
-    owners = _owners(key for item in read if not isinstance(item, ProfileResult) for key in item[1])
-    outcome = [item if isinstance(item, ProfileResult) else _assign(*item, owners) for item in read]
-    people = list({id(item): item for item in outcome if isinstance(item, _Person)}.values())
-    _create([person for person in people if person.profile_id is None], now)
-    _update([person for person in people if not person.created], now)
-    results = [
-        item if isinstance(item, ProfileResult) else ProfileResult(item.profile_id, item.created) for item in outcome
+    batch = joining.Batch(source, [item for item in read if not isinstance(item, ProfileResult)])
+    outcome = [
+        item if isinstance(item, ProfileResult) else batch.assign(place, item) for place, item in enumerate(read)
     ]
-    _log(source, people, results, actor, now)
+    known = _merge(batch, actor, now)
+    people = batch.people
+    data_keys = _update([person for person in people if person.profile_id is not None], known, now)
+    data_keys |= _create([person for person in people if person.profile_id is None], now)
+    _store_identities(people, data_keys, now)
+    merged = {join.place for join in batch.joins}
+    in_review = join_reviews.open_many(source=source, conflicts=batch.conflicts, actor=actor, now=now)
+    results = [
+        item
+        if isinstance(item, ProfileResult)
+        else ProfileResult(_id(item.now()), item.now().created, merged=place in merged, in_review=place in in_review)
+        for place, item in enumerate(outcome)
+    ]
+    _log(source, batch, results, actor, now)
     return results
 
 
-def _read(
-    given: ProfileInput, source: Source, now: datetime
-) -> tuple[ProfileInput, dict[IdentityKey, str]] | ProfileResult:
+def _merge(batch: joining.Batch, actor: str, now: datetime) -> Mapping[int, Profile]:
+    """Lock everybody the batch changes, see that they still are who they were, and merge those who are one.
+
+    Returns the known people by id, as they are then. Raises `_StaleError`.
+    """
+    pairs = [(_id(join.survivor), _id(join.absorbed), join) for join in batch.joins]
+    merged = {profile_id for survivor_id, absorbed_id, _ in pairs for profile_id in (survivor_id, absorbed_id)}
+    changed = {person.profile_id for person in batch.people if person.profile_id is not None} | merged
+    people = merging.lock(merged, changed)
+    if people.keys() != changed or any(profile.merged_into_id for profile in people.values()):
+        raise _StaleError
+    holdings = identity_scopes.holdings(merged)
+    for survivor_id, absorbed_id, join in pairs:
+        if contradictions(holdings[survivor_id], holdings[absorbed_id]):
+            raise _StaleError
+        holdings[survivor_id] |= holdings[absorbed_id]
+        merging.merge(
+            survivor_id=survivor_id, absorbed_id=absorbed_id, cause=MergeCause.IDENTIFIER, shared_kinds=join.kinds,
+            actor=actor, now=now,
+        )  # fmt: skip
+    return Profile.objects.in_bulk(changed) if pairs else people
+
+
+def _id(person: Person) -> int:
+    """The id of somebody who is known or was created."""
+    if person.profile_id is None:
+        raise AssertionError("the person was not created yet")
+    return person.profile_id
+
+
+def _read(given: ProfileInput, source: Source, now: datetime) -> joining.Read | ProfileResult:
     try:
         check(given, today=now.date())
         return given, identities.keys_of(given, source)
@@ -82,33 +120,8 @@ def _read(
         return ProfileResult(None, field=error.field, reason=error.reason)
 
 
-def _owners(keys: Iterable[IdentityKey]) -> dict[IdentityKey, _Person]:
-    """The known people to whom any of these identifiers belongs."""
-    wanted = set(keys)
-    rows = Identity.objects.filter(digest__in={key.digest for key in wanted})
-    people: dict[int, _Person] = {}
-    owners: dict[IdentityKey, _Person] = {}
-    for kind, digest, profile_id in rows.values_list("kind", "digest", "profile_id"):
-        owners[IdentityKey(kind, bytes(digest))] = people.setdefault(profile_id, _Person(profile_id))
-    return owners
-
-
-def _assign(
-    given: ProfileInput, keys: dict[IdentityKey, str], owners: dict[IdentityKey, _Person]
-) -> ProfileResult | _Person:
-    """The person an input speaks of. Identifiers that earlier inputs of the batch brought in count as well."""
-    found = {id(owners[key]): owners[key] for key in keys if key in owners}
-    if len(found) > 1:
-        kinds = ", ".join(sorted(key.kind for key in keys if key in owners))
-        return ProfileResult(None, field=kinds, reason="these identifiers belong to different people")
-    person = next(iter(found.values()), None) or _Person(None)
-    person.inputs.append(given)
-    person.identities |= keys
-    owners |= dict.fromkeys(keys, person)
-    return person
-
-
-def _create(people: Sequence[_Person], now: datetime) -> None:
+def _create(people: Sequence[Person], now: datetime) -> dict[int, bytes]:
+    """Make these people; returns their data keys."""
     profiles, data_keys = [], {}
     for person, (subject, data_key) in zip(people, subjects.create_many(count=len(people), now=now), strict=True):
         person.profile_id, person.created = subject.pk, True
@@ -120,14 +133,15 @@ def _create(people: Sequence[_Person], now: datetime) -> None:
     Profile.objects.bulk_create(profiles, batch_size=BATCH)
     touches.add(touched=[(profile.pk, causes.IDENTITY) for profile in profiles], now=now)
     ProfileStats.objects.bulk_create([ProfileStats(profile_id=profile.pk) for profile in profiles], batch_size=BATCH)
-    _store_identities(people, data_keys, now)
+    return data_keys
 
 
-def _update(people: Sequence[_Person], now: datetime) -> None:
-    by_id = {person.profile_id: person for person in people if person.profile_id is not None}
+def _update(people: Sequence[Person], known: Mapping[int, Profile], now: datetime) -> dict[int, bytes]:
+    """Change these people, who are locked; returns their data keys."""
+    by_id = {_id(person): person for person in people}
     data_keys = subjects.data_keys(by_id)
     changed, touched = [], []
-    for profile in Profile.objects.filter(pk__in=by_id).order_by("pk").select_for_update():
+    for profile in (known[profile_id] for profile_id in sorted(by_id)):
         inputs = by_id[profile.pk].inputs
         names = set().union(*[_apply(profile, given, data_keys[profile.pk]) for given in inputs])
         if names:
@@ -140,7 +154,7 @@ def _update(people: Sequence[_Person], now: datetime) -> None:
         update_fields=["name_encrypted", "attributes", "updated_at", *PLAIN_COLUMNS],
     )  # fmt: skip
     touches.add(touched=touched, now=now)
-    _store_identities(people, data_keys, now)
+    return data_keys
 
 
 def _apply(profile: Profile, given: ProfileInput, data_key: bytes) -> set[str]:
@@ -162,9 +176,9 @@ def _apply(profile: Profile, given: ProfileInput, data_key: bytes) -> set[str]:
     return (changes.keys() - {"attributes"}) | {f"attributes.{key}" for key in new}
 
 
-def _store_identities(people: Sequence[_Person], data_keys: Mapping[int, bytes], now: datetime) -> None:
+def _store_identities(people: Sequence[Person], data_keys: Mapping[int, bytes], now: datetime) -> None:
     """Add identifiers that are new; the last of its kind becomes the primary one."""
-    by_id = {person.profile_id: person for person in people if person.profile_id is not None}
+    by_id = {_id(person): person for person in people}
     known = {
         IdentityKey(kind, bytes(digest)): is_primary
         for kind, digest, is_primary in Identity.objects.filter(
@@ -174,8 +188,9 @@ def _store_identities(people: Sequence[_Person], data_keys: Mapping[int, bytes],
     added: list[Identity] = []
     demoted: dict[str, list[int]] = defaultdict(list)
     for profile_id, person in by_id.items():
-        newest = {key.kind: key for key in person.identities}
-        for key, written in person.identities.items():
+        given = person.identities
+        newest = {key.kind: key for key in given}
+        for key, written in given.items():
             if key in known:
                 continue
             is_primary = newest[key.kind] == key or key.kind == IdentityKind.EXTERNAL
@@ -189,12 +204,12 @@ def _store_identities(people: Sequence[_Person], data_keys: Mapping[int, bytes],
             )  # fmt: skip
     for kind, profile_ids in demoted.items():
         Identity.objects.filter(profile__in=profile_ids, kind=kind, is_primary=True).update(is_primary=False)
-    Identity.objects.bulk_create(added, batch_size=BATCH)
+    # In one order for everybody: a second transaction with the same new identifiers waits, and never in a circle.
+    Identity.objects.bulk_create(sorted(added, key=lambda one: (one.kind, one.digest)), batch_size=BATCH)
 
 
-def _log(
-    source: Source, people: Sequence[_Person], results: Sequence[ProfileResult], actor: str, now: datetime
-) -> None:
+def _log(source: Source, batch: joining.Batch, results: Sequence[ProfileResult], actor: str, now: datetime) -> None:
+    people = batch.people
     created = sum(person.created for person in people)
     details = {
         "source": source.key,
@@ -202,7 +217,17 @@ def _log(
         "created": created,
         "known": len(people) - created,
         "refused": sum(result.profile_id is None for result in results),
+        "merged": len(batch.joins),
+        "conflicts": len(batch.conflicts),
     }
+    ignored = dict.fromkeys((_id(one.person.now()), _id(one.other.now())) for one in batch.disagreements)
+    audit.append_many(
+        entries=[
+            audit.Entry("identity.device_shared", actor, "profile", str(person), {"source": source.key, "with": other})
+            for person, other in ignored
+        ],
+        now=now,
+    )
     audit.append(
         action="profiles.upserted", actor=actor, object_type="source", object_id=source.key, details=details, now=now
     )

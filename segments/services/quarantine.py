@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Coalesce
 
 from compliance import keys, vault
 from compliance.services import audit
 from segments.event_line import utc
-from segments.models import QuarantinedEvent, QuarantineState
+from segments.models import Profile, QuarantinedEvent, QuarantineState
 from segments.partitions import month_of
-from segments.services import event_store
+from segments.services import event_store, statistics
 
 BATCH = 1_000
 
@@ -22,13 +23,23 @@ def decide(*, event_ids: Sequence[int], accept: bool, actor: str, now: datetime)
     """Accept or reject those of these events that still wait; returns how many they were. Doing so twice does no harm.
 
     Works in transactions of 1,000, each with an audit leaf per event. An accepted event counts in the statistics,
-    touches its person and passes no rule again.
+    touches its person and passes no rule again. It goes to whoever its person was merged into.
     """
     done = 0
     for start in range(0, len(event_ids), BATCH):
         with transaction.atomic():
             done += _decide(event_ids[start : start + BATCH], accept, actor, now)
     return done
+
+
+def look(*, event: QuarantinedEvent, actor: str, now: datetime) -> dict[str, Any]:
+    """The event as it came, for `actor`; it may name a person, so the audit log keeps who looked."""
+    with transaction.atomic():
+        audit.append(
+            action="quarantined_event.viewed", actor=actor, object_type="quarantined_event", object_id=event.pk,
+            details={}, now=now,
+        )  # fmt: skip
+        return came(event)
 
 
 def came(event: QuarantinedEvent) -> dict[str, Any]:
@@ -47,8 +58,9 @@ def _decide(event_ids: Sequence[int], accept: bool, actor: str, now: datetime) -
     waiting = QuarantinedEvent.objects.filter(pk__in=event_ids, state=QuarantineState.HELD)
     events = list(waiting.select_related("source").order_by("pk").select_for_update(of=["self"]))
     if accept:
+        _lock_people(events)
         for same_source in _by_source(events):
-            event_store.store_and_count(
+            event_store.store(
                 source=same_source[0].source,
                 lines={str(event.pk): f"{event.profile_id}\t{_open(event)['line']}" for event in same_source},
                 months={month_of(utc(event.occurred_at)) for event in same_source},
@@ -60,6 +72,12 @@ def _decide(event_ids: Sequence[int], accept: bool, actor: str, now: datetime) -
     )
     audit.append_many(entries=[_entry(event, state, actor) for event in events], now=now)
     return len(events)
+
+
+def _lock_people(events: Sequence[QuarantinedEvent]) -> None:
+    """In the order of ids, as `event_store` does, and all at once: events of one person may be of several sources."""
+    people = Profile.objects.filter(pk__in={event.profile_id for event in events})
+    statistics.lock(profile_ids=sorted(set(people.values_list(Coalesce("merged_into_id", "pk"), flat=True))))
 
 
 def _by_source(events: Sequence[QuarantinedEvent]) -> Iterator[list[QuarantinedEvent]]:

@@ -4,7 +4,7 @@ This works inside the transaction of `event_store.store`, after the people of th
 of a person waits for that lock, so the count of a person's day is right however many senders there are.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,15 +13,14 @@ from django.conf import settings
 from django.db import connection
 
 from segments.cleaning import DailyLimit, Verdict
-from segments.models import QuarantinedEvent, Source
+from segments.models import CleaningRule, QuarantinedEvent, Source
 from segments.services import quarantine
 
 BATCH = 2_000
 # An event in quarantine that is sent again is a duplicate, whatever was decided about it.
 KNOWN = """
     DELETE FROM incoming_event USING segments_quarantinedevent waiting
-    WHERE waiting.profile_id = incoming_event.profile_id AND waiting.occurred_at = incoming_event.occurred_at
-      AND waiting.dedup = incoming_event.dedup
+    WHERE waiting.dedup = incoming_event.dedup AND waiting.occurred_at = incoming_event.occurred_at
 """
 NOT_STORED = """
     NOT EXISTS (
@@ -32,7 +31,7 @@ NOT_STORED = """
 """
 JUDGED = f"""
     DELETE FROM incoming_event incoming WHERE incoming.dedup = ANY(%(dedups)s::uuid[]) AND {NOT_STORED}
-    RETURNING incoming.dedup
+    RETURNING incoming.dedup, incoming.profile_id
 """  # noqa: S608  # put together from constants only
 # Of a person and day, the stored events count first, then the new ones in the order of their time. Only people whose
 # lifetime count with this batch exceeds the limit are looked at in the table of events.
@@ -63,8 +62,17 @@ BEYOND = f"""
     )
     DELETE FROM incoming_event USING placed
     WHERE placed.dedup = incoming_event.dedup AND placed.place > %(limit)s
-    RETURNING incoming_event.dedup
+    RETURNING incoming_event.dedup, incoming_event.profile_id
 """  # noqa: S608  # put together from constants only
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An event that was held: why, and the person it belongs to, who may not be the one it was sent for: two people
+    may have been merged meanwhile."""
+
+    verdict: Verdict
+    profile_id: int
 
 
 @dataclass
@@ -73,7 +81,7 @@ class Holding:
 
     judged: Mapping[str, Verdict]
     limits: Sequence[DailyLimit]
-    kept: dict[str, Verdict] = field(default_factory=dict)
+    kept: dict[str, Kept] = field(default_factory=dict)
 
     def take_out(self) -> None:
         """Take what is held, or was held before, out of the incoming events."""
@@ -81,17 +89,20 @@ class Holding:
             cursor.execute(KNOWN)
             if self.judged:
                 cursor.execute(JUDGED, {"dedups": list(self.judged)})
-                self.kept |= {dedup.hex: self.judged[dedup.hex] for (dedup,) in cursor.fetchall()}
+                self.kept |= {dedup.hex: Kept(self.judged[dedup.hex], owner) for dedup, owner in cursor.fetchall()}
             for limit in self.limits:
                 cursor.execute(BEYOND, _parameters(limit))
-                self.kept |= {dedup.hex: limit.verdict for (dedup,) in cursor.fetchall()}
+                self.kept |= {dedup.hex: Kept(limit.verdict, owner) for dedup, owner in cursor.fetchall()}
 
     def keep(
         self, *, source: Source, lines: Mapping[str, str], came: Callable[[str], Mapping[str, Any]], now: datetime
     ) -> None:
         """Put what was held into quarantine; `came` gives the event as it came by its dedup."""
-        rows = [_row(source, lines[dedup], verdict, came(dedup), now) for dedup, verdict in self.kept.items()]
-        QuarantinedEvent.objects.bulk_create(rows, batch_size=BATCH)
+        wanted = {kept.verdict.rule_id for kept in self.kept.values()}
+        rules = set(CleaningRule.objects.filter(pk__in=wanted).values_list("pk", flat=True)) if wanted else set()
+        rows = [_row(source, lines[dedup], kept, rules, came(dedup), now) for dedup, kept in self.kept.items()]
+        # A conflict is an event id that another sender uses for another person at this moment: it waits once.
+        QuarantinedEvent.objects.bulk_create(rows, batch_size=BATCH, ignore_conflicts=True)
 
 
 def _parameters(limit: DailyLimit) -> dict[str, Any]:
@@ -101,10 +112,15 @@ def _parameters(limit: DailyLimit) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _row(source: Source, line: str, verdict: Verdict, came: Mapping[str, Any], now: datetime) -> QuarantinedEvent:
-    profile_id, occurred_at, dedup, name, _rest = line.split("\t", 4)
+def _row(
+    source: Source, line: str, kept: Kept, rules: Container[int], came: Mapping[str, Any], now: datetime
+) -> QuarantinedEvent:
+    _owner, described = line.split("\t", 1)
+    occurred_at, dedup, name, _rest = described.split("\t", 3)
+    verdict = kept.verdict
     return QuarantinedEvent(
-        profile_id=int(profile_id), occurred_at=datetime.fromisoformat(occurred_at), dedup=dedup, name=name,
-        source=source, rule_id=verdict.rule_id, field=verdict.field, reason=verdict.reason, received_at=now,
-        event_encrypted=quarantine.seal(came=came, line=line.split("\t", 1)[1], dedup=dedup),
+        profile_id=kept.profile_id, occurred_at=datetime.fromisoformat(occurred_at), dedup=dedup, name=name,
+        source=source, field=verdict.field, reason=verdict.reason, received_at=now,
+        rule_id=verdict.rule_id if verdict.rule_id in rules else None,  # it may have been deleted this moment
+        event_encrypted=quarantine.seal(came=came, line=described, dedup=dedup),
     )  # fmt: skip

@@ -12,9 +12,11 @@ from django.db import DatabaseError, transaction
 from django.utils.translation import gettext as _
 
 from compliance.services import audit
+from segments import causes
 from segments.models import Segment, SegmentVersion, Tag
 from segments.rules import Rule, RuleError, parse
 from segments.rules.errors import below
+from segments.selectors import tag_dependencies
 from segments.services import memberships
 from segments.services.memberships import RefreshResult
 
@@ -37,7 +39,7 @@ def create(
     Raises `RuleError` for the definition and `ValidationError`, by field, for a key that is malformed or
     taken.
     """
-    rule = check(definition=definition)
+    rule = check(definition=definition, key=key)
     segment = Segment(key=key, name=name, description=description, definition=rule.to_json())
     segment.full_clean()
     segment.save()
@@ -53,7 +55,7 @@ def change_definition(
 
     Members change with the next refresh. Raises `RuleError`.
     """
-    wanted = check(definition=definition).to_json()
+    wanted = check(definition=definition, key=segment.key).to_json()
     locked = Segment.objects.select_for_update().get(pk=segment.pk)
     if locked.definition == wanted:
         return locked
@@ -93,11 +95,11 @@ def refresh(*, segment: Segment, now: datetime, actor: str) -> RefreshResult:
 def refresh_all(*, now: datetime, actor: str) -> dict[str, RefreshResult]:
     """Refresh every active segment in a transaction of its own; returns the results by segment key.
 
-    A segment that is being refreshed is passed over, and one that fails is logged and does not stop the
-    others.
+    Those that others ask for come first. A segment that is being refreshed is passed over, and one that fails is logged
+    and does not stop the others.
     """
     results = {}
-    for pk, key in Segment.objects.filter(is_active=True).values_list("pk", "key"):
+    for pk, key in tag_dependencies.segments_in_order():
         try:
             with transaction.atomic():
                 if memberships.try_lock(pk):
@@ -122,13 +124,22 @@ def _refresh(segment_id: int, *, now: datetime, actor: str) -> RefreshResult:
     return result
 
 
-def check(*, definition: Mapping[str, Any]) -> Rule:
-    """The parsed definition, with every tag that it names known. Raises `RuleError`."""
+def check(*, definition: Mapping[str, Any], key: str = "") -> Rule:
+    """The parsed definition of the segment called `key`, with all tags and segments that it names known, and no circle.
+
+    Without a key it is a rule by itself. Raises `RuleError`.
+    """
     rule = parse(definition)
-    tags = rule.depends_on().tags
-    known = set(Tag.objects.filter(key__in=tags).values_list("key", flat=True))
-    for tag in sorted(tags - known):
+    named = rule.depends_on()
+    for tag in sorted(named.tags - set(Tag.objects.filter(key__in=named.tags).values_list("key", flat=True))):
         raise RuleError(_path_of(definition, {"tag": tag}), _("no such tag: %(tags)s") % {"tags": tag})
+    known = {key, *Segment.objects.filter(key__in=named.segments).values_list("key", flat=True)}
+    for other in sorted(named.segments - known):
+        raise RuleError(_path_of(definition, {"segment": other}), _("no such segment: %(keys)s") % {"keys": other})
+    edges = {**tag_dependencies.graph(), causes.segment(key): tag_dependencies.named_in(definition)}
+    way = tag_dependencies.circle(causes.segment(key), edges) if key else []
+    if way:
+        raise RuleError("", _("The rules go in a circle: %(way)s") % {"way": " → ".join(way)})
     return rule
 
 

@@ -16,7 +16,7 @@ from campaigns.services import batches, caps, groups, runs
 from campaigns.states import DeliveryState
 from compliance.models import AuditLeaf
 from segments.models import Profile, SegmentMembership
-from segments.services import segments
+from segments.services import merging, segments
 from tests.factories.campaigns import DUE, DeliveryFactory, RunFactory, make_approved_campaign, make_audience
 from tests.factories.segments import SegmentFactory
 
@@ -58,6 +58,20 @@ def test_who_had_enough_is_left_out_with_the_reason() -> None:
     found = planned()
     assert found.pop(enough.pk) == ("excluded", "frequency_cap", DUE)
     assert {state for state, _, _ in found.values()} == {"planned"}
+
+
+@pytest.mark.parametrize("at_dispatch", [True, False])
+def test_messages_to_a_profile_that_was_merged_count_for_the_person(*, at_dispatch: bool) -> None:
+    first, second, other = make_audience(3)
+    cap()
+    sent(second, DUE - DAY)
+    sent(first, DUE - 2 * DAY)
+    merging.merge(survivor_id=first.pk, absorbed_id=second.pk, cause="staff", actor="test", now=DUE)
+    if at_dispatch:
+        asked = [first.pk, other.pk]
+        assert selectors.held(selectors.active("email"), people=asked, now=DUE) == {first.pk: None}
+    else:
+        assert {pk: reason for pk, (_, reason, _) in planned().items()} == {first.pk: "frequency_cap", other.pk: ""}
 
 
 def test_what_is_only_planned_counts_too() -> None:

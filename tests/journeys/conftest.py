@@ -18,7 +18,8 @@ from compliance.channels import Channel
 from compliance.services import audit, consent, suppression
 from segments.event_input import EventInput
 from segments.models import ProfileTag
-from segments.services import events, imports, rfm, segments, tags
+from segments.profile_input import ProfileInput
+from segments.services import events, imports, profiles, rfm, segments, tags
 from segments.services.tags import assignment, boosts
 from tests.factories.campaigns import CampaignFactory, MessageTemplateFactory, SendingChannelFactory, UserFactory
 from tests.factories.compliance import NoticeFactory
@@ -147,6 +148,7 @@ def installation(transactional_db: None, tmp_path: Path) -> Campaign:
     rejected = tmp_path / "people.csv"
     rejected.write_text("external_id,email\nC900,nobody\nC901,someone@example.com\n")
     imports.import_profiles(path=rejected, source_key="shop", mapping={}, actor="test", now=now)
+    _joined_people()
     return _planned_campaign(now)
 
 
@@ -161,6 +163,17 @@ def _hold_a_view(now: datetime) -> None:
         value="C1", category="robots",
     )  # fmt: skip
     events.ingest(source=SourceFactory(), events=[view], actor="test", now=now)
+
+
+def _joined_people() -> None:
+    """Two profiles that an input showed to be one, and two whom it contradicts."""
+    shop = SourceFactory()
+    told = [
+        {"wechat": "w1"}, {"phone": "+8613100000901", "name": "Li"}, {"wechat": "w1", "phone": "+8613100000901"},
+        {"email": "a@example.com", "phone": "+8613100000902"}, {"email": "a@example.com", "phone": "+8613100000901"},
+    ]  # fmt: skip
+    for fields in told:
+        profiles.upsert_many(source=shop, inputs=[ProfileInput(**fields)], actor="test", now=timezone.now())
 
 
 def _planned_campaign(now: object) -> Campaign:

@@ -7,8 +7,10 @@ a model's fields, named in NONE, does neither.
 DIRECT = {
     "compliance.Suppression": {"digest"},
     "segments.Identity": {"digest", "value_encrypted"},
+    "segments.JoinReview": {"input_encrypted"},
     "segments.Profile": {"name_encrypted"},
     "segments.QuarantinedEvent": {"event_encrypted"},
+    "segments.ProfileMerge": {"snapshot_encrypted"},
     "segments.RejectedRow": {"row_encrypted"},
     "campaigns.Delivery": {"address_digest"},
 }
@@ -18,11 +20,18 @@ ABOUT = {
     "compliance.IdempotencyRecord": {"body"},
     "compliance.PropagationTask": {"record"},
     "compliance.SubjectRequest": {"subject", "kind", "received_at", "answer"},
-    "compliance.Subject": {"uid", "wrapped_key", "erased_at"},
+    "compliance.Subject": {"uid", "wrapped_key", "erased_at", "merged_into"},
     "segments.Event": {"profile", "occurred_at", "name", "amount", "category", "properties"},
     "segments.Identity": {"profile"},
+    "segments.JoinReview": {"profile", "other", "shared_kinds", "contradicting_kinds", "state", "note"},
+    "segments.MergedEvent": {"merge", "occurred_at"},
     "segments.Profile": {
         "subject", "gender", "birth_date", "language", "country", "region", "city", "timezone", "attributes",
+        "merged_into",
+    },
+    "segments.ProfileMerge": {
+        "survivor", "absorbed", "shared_kinds", "note", "events_moved", "identities_moved", "merged_at", "undone_at",
+        "undone_note",
     },
     "segments.ProfileStats": {
         "profile", "event_count", "first_event_at", "last_event_at", "order_count", "order_amount", "first_order_at",
@@ -92,7 +101,12 @@ NONE = {
         "id", "uid", "kind", "source", "file_name", "fingerprint", "mapping", "state", "error", "rows_total",
         "rows_done", "accepted", "duplicates", "rejected", "held", "started_at", "finished_at",
     },
+    "segments.JoinReview": {
+        "id", "uid", "source", "inputs", "created_at", "last_at", "decided_at", "decided_by",
+    },
+    "segments.MergedEvent": {"id", "dedup"},
     "segments.Profile": {"created_at", "updated_at"},
+    "segments.ProfileMerge": {"id", "uid", "cause", "merged_by", "undone_by"},
     "segments.ProfileStats": {"rfm_at"},
     "segments.PendingGain": {"id"},
     "segments.ProfileTag": {"id", "source", "is_given"},

@@ -40,6 +40,7 @@ def test_writes_and_only_they_take_an_idempotency_key(schema: Any) -> None:
     }
     names = (
         "profiles", "events", "consents", "unsubscribe", "subject-requests", "tags/{key}/people", "profiles/{uid}/tags",
+        "profiles/{uid}/merge", "merges/{uid}/undo",
     )  # fmt: skip
     assert taking == {f"/api/v1/{name}/" for name in names}
 

@@ -98,17 +98,6 @@ def test_rows_of_one_batch_that_share_an_identifier_are_one_person(now: datetime
     assert Profile.objects.get().city == "Wuhan"
 
 
-def test_identifiers_of_two_people_are_refused_and_the_others_taken(now: datetime) -> None:
-    make_profile(1)
-    make_profile(2)
-    mixed, good = upsert(
-        ProfileInput(external_id="C1", email="person-2@example.com"), ProfileInput(external_id="C3"), now=now
-    )
-    assert mixed.profile_id is None
-    assert (mixed.field, mixed.reason) == ("email, external", "these identifiers belong to different people")
-    assert good.created
-
-
 def test_a_new_address_becomes_the_one_to_write_to(now: datetime) -> None:
     profile = make_profile(1)
     upsert(ProfileInput(external_id="C1", email="new@example.com"), now=now)

@@ -2,63 +2,34 @@
 
 import importlib
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import Group
-from django.db import IntegrityError, connection, transaction
-from django.test import Client
-from django.urls import reverse
+from django.db import connection
 
-from compliance.models import AuditLeaf
-from config import roles
-from segments.event_input import EventInput
-from segments.models import CleaningRule, Event, ProfileStats, QuarantinedEvent, Touch
+from segments.models import CleaningRule, Event, ProfileStats, QuarantinedEvent
 from segments.partitions import ensure_months, month_of
-from segments.services import events, imports, quarantine
+from segments.services import imports, quarantine
 from tests.factories.api import api, post
-from tests.factories.campaigns import UserFactory
 from tests.factories.segments import CleaningRuleFactory, SourceFactory, make_profile
 from tests.segments.files import write
+from tests.segments.views import LIMIT, MIDNIGHT, NOW, limit_views, send, view, views
 
 pytestmark = pytest.mark.django_db
-MIDNIGHT = datetime(2026, 2, 28, 16, 0, tzinfo=UTC)  # 1 March in Shanghai, the installation's zone
-NOW = MIDNIGHT + timedelta(days=3)
-LIMIT = 5
 
 
 @pytest.fixture
 def limit(db: None) -> CleaningRule:
-    return CleaningRuleFactory(
-        event_names=["product_view", "browse"], field="", action="hold",
-        parameters={"per_day": LIMIT, "reason": "too many views"},
-    )  # fmt: skip
-
-
-def view(number: int, *, minutes: float | None = None, **changes: Any) -> EventInput:
-    moment = MIDNIGHT + timedelta(minutes=number if minutes is None else minutes)
-    base: dict[str, Any] = {
-        "event_id": f"V{number}", "name": "browse", "occurred_at": moment, "identifier": "external_id", "value": "C1",
-    }  # fmt: skip
-    return EventInput(**{**base, **changes})
-
-
-def send(*given: EventInput, source: str = "shop") -> list[str]:
-    results = events.ingest(source=SourceFactory(key=source), events=given, actor="test", now=NOW)
-    return [result.status for result in results]
-
-
-def views(*numbers: int, **changes: Any) -> list[str]:
-    return send(*[view(number, **changes) for number in numbers])
+    return limit_views()
 
 
 def test_every_installation_starts_with_the_rule_for_product_views() -> None:
     CleaningRule.objects.all().delete()
-    migration = importlib.import_module("segments.migrations.0004_cleaning")
+    migration = importlib.import_module("segments.migrations.0005_cleaning")
     migration.add_default_rule(apps, None)
     migration.add_default_rule(apps, None)
     rule = CleaningRule.objects.get()
@@ -160,89 +131,6 @@ def test_an_event_stored_before_the_rule_was_made_is_a_duplicate() -> None:
     assert views(1, 2) == ["duplicate", "held"]
 
 
-@pytest.fixture
-def held(limit: CleaningRule) -> list[int]:
-    """Two views and a purchase that wait."""
-    make_profile(1)
-    CleaningRuleFactory(field="amount", action="hold", parameters={"op": "gt", "value": 10, "reason": "much"})
-    views(*range(LIMIT + 2))
-    send(view(50, name="purchase", amount=Decimal(20), currency="CNY", category="a\tb", properties={"x": "y\\n"}))
-    Touch.objects.all().delete()
-    return list(QuarantinedEvent.objects.order_by("pk").values_list("pk", flat=True))
-
-
-def test_accepted_events_are_stored_counted_and_followed_up(held: list[int]) -> None:
-    assert quarantine.decide(event_ids=held, accept=True, actor="user:anna", now=NOW) == 3
-    stats = ProfileStats.objects.get()
-    assert (stats.event_count, stats.order_count, stats.order_amount) == (LIMIT + 3, 1, Decimal(20))
-    purchase = Event.objects.get(name="purchase")
-    assert (purchase.category, purchase.properties) == ("a\tb", {"x": "y\\n"})
-    assert set(Touch.objects.values_list("cause", flat=True)) == {"event:browse", "event:purchase"}
-    row = QuarantinedEvent.objects.get(pk=held[0])
-    assert (row.state, row.decided_by, row.decided_at) == ("accepted", "user:anna", NOW)
-    assert AuditLeaf.objects.filter(action="quarantined_event.accepted", actor="user:anna").count() == 3
-    assert quarantine.decide(event_ids=held, accept=True, actor="user:bo", now=NOW) == 0
-    assert quarantine.decide(event_ids=held, accept=False, actor="user:bo", now=NOW) == 0
-    assert ProfileStats.objects.get().event_count == Event.objects.count() == LIMIT + 3
-
-
-def test_rejected_events_are_never_stored(held: list[int]) -> None:
-    assert quarantine.decide(event_ids=held[:1], accept=False, actor="user:anna", now=NOW) == 1
-    assert quarantine.decide(event_ids=held, accept=True, actor="user:anna", now=NOW) == 2
-    assert Event.objects.count() == LIMIT + 2
-    assert views(LIMIT) == ["duplicate"]
-
-
-def test_many_are_decided_in_small_transactions(held: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quarantine, "BATCH", 2)
-    assert quarantine.decide(event_ids=held, accept=True, actor="user:anna", now=NOW) == 3
-
-
-def test_a_deleted_rule_leaves_what_it_held(held: list[int], limit: CleaningRule) -> None:
-    limit.delete()
-    row = QuarantinedEvent.objects.get(pk=held[0])
-    assert (row.rule, row.reason) == (None, "too many views")
-
-
-def member(role: str) -> Client:
-    roles.apply_roles()
-    user = UserFactory(username=role.lower())
-    user.groups.add(Group.objects.get(name=role))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def decide_in_admin(client: Client, action: str, ids: list[int]) -> Any:
-    url = reverse("admin:segments_quarantinedevent_changelist")
-    return client.post(url, {"action": action, "_selected_action": ids, "index": 0}, follow=True)
-
-
-def test_an_analyst_decides_in_bulk(held: list[int]) -> None:
-    client = member("Analyst")
-    assert "2 events are accepted." in decide_in_admin(client, "accept", held[:2]).content.decode()
-    assert "1 event is rejected." in decide_in_admin(client, "reject", held).content.decode()
-    assert set(QuarantinedEvent.objects.values_list("state", "decided_by")) == {
-        ("accepted", "user:analyst"), ("rejected", "user:analyst"),
-    }  # fmt: skip
-    filtered = client.get(reverse("admin:segments_quarantinedevent_changelist") + "?state__exact=rejected")
-    assert filtered.context["cl"].result_count == 1
-
-
-def test_an_auditor_looks_and_does_not_decide(held: list[int]) -> None:
-    client = member("Auditor")
-    decide_in_admin(client, "accept", held)
-    assert not QuarantinedEvent.objects.exclude(state="held").exists()
-    page = client.get(reverse("admin:segments_quarantinedevent_change", args=[held[0]])).content.decode()
-    assert "too many views" in page
-    assert "external_id" not in page
-
-
-def test_the_event_as_it_came_is_for_those_who_may_see_addresses(held: list[int]) -> None:
-    page = member("Compliance officer").get(reverse("admin:segments_quarantinedevent_change", args=[held[0]]))
-    assert "external_id" in page.content.decode()
-
-
 @pytest.mark.usefixtures("limit")
 def test_the_api_answers_held() -> None:
     make_profile(1)
@@ -283,25 +171,3 @@ def test_senders_at_the_same_moment_do_not_pass_the_limit_together() -> None:
         thread.join(timeout=30)
     assert (statuses.count("accepted"), statuses.count("held")) == (10, 26)
     assert (Event.objects.count(), QuarantinedEvent.objects.count()) == (10, 26)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"state": "accepted"},
-        {"state": "accepted", "decided_at": NOW},
-        {"state": "rejected", "decided_by": "user:anna"},
-        {"decided_at": NOW, "decided_by": "user:anna"},
-        {"state": "lost", "decided_at": NOW, "decided_by": "user:anna"},
-    ],
-)
-def test_a_decision_has_who_and_when(held: list[int], changes: dict[str, Any]) -> None:
-    with pytest.raises(IntegrityError, match="quarantined_event_decided_by_someone"), transaction.atomic():
-        QuarantinedEvent.objects.filter(pk=held[0]).update(**changes)
-
-
-def test_an_event_waits_once(held: list[int]) -> None:
-    row = QuarantinedEvent.objects.get(pk=held[0])
-    row.pk = None
-    with pytest.raises(IntegrityError, match="quarantined_event_key"), transaction.atomic():
-        row.save(force_insert=True)

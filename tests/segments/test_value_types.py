@@ -161,6 +161,7 @@ def test_nothing_declared_means_anything_goes() -> None:
         [],
         {"": {"type": "text"}},
         {"a": "text"},
+        {"a\x00": {"type": "text"}},
         {"a": {}},
         {"a": {"type": "colour"}},
         {"a": {"type": ["text"]}},

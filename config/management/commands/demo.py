@@ -29,7 +29,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0, interactive=False)
         call_command("setup_roles")
-        call_command("setup_tags")
         password = ensure_administrator()
         folder = INSTANCE.home / "demo"
         folder.mkdir(parents=True, exist_ok=True)

@@ -58,16 +58,16 @@ def compute(*, unit: Tag, now: datetime, actor: str) -> Changes | None:
 def compute_some(*, unit: Tag, people: Collection[int], now: datetime) -> dict[str, set[int]]:
     """Compute a definition for these people, in the caller's transaction; returns those changed by cause."""
     writing.lock(unit.pk)
-    scope = _scope(unit, people)
     if unit.kind == TagKind.INTEREST:
-        interests.prepare(unit, now)
+        interests.prepare(unit, _scope(unit, people), now)
+        scope = _scope(unit, people)  # with the categories just made
         first = interests.COUNTED.format(about=interests.about(people))
         return writing.exchange_some(scope=scope, wanted=interests.wanted(unit, scope, now), now=now, first=first)
     if unit.kind == TagKind.AGGREGATE:
         aggregates.prepare(unit, now, people)
         return writing.exchange_some(scope=_scope(unit, people), wanted=aggregates.wanted(unit, now, people), now=now)
     rules = tag_rules.rules_of(unit)
-    return writing.exchange_some(scope=scope, wanted=rule_tags.wanted(unit, rules, now, people), now=now)
+    return writing.exchange_some(scope=_scope(unit, people), wanted=rule_tags.wanted(unit, rules, now, people), now=now)
 
 
 def next_due(unit: Tag, now: datetime) -> datetime | None:
@@ -99,7 +99,7 @@ def recount(*, now: datetime) -> None:
 def _compute(unit: Tag, now: datetime) -> Changes:
     touch = tag_dependencies.is_watched(unit)
     if unit.kind == TagKind.INTEREST:
-        interests.prepare(unit, now)
+        interests.prepare(unit, _scope(unit, None), now)
         scope = _scope(unit, None)
         return writing.exchange(
             scope=scope, wanted=interests.wanted(unit, scope, now), now=now, touch=touch,
@@ -118,7 +118,7 @@ def _scope(unit: Tag, only: Collection[int] | None) -> Scope:
     kind, fades = "rule", unit.kind == TagKind.INTEREST
     tag_ids = [unit.pk]
     if unit.kind == TagKind.GROUP:
-        tag_ids = list(unit.children.filter(kind=TagKind.RULE).values_list("pk", flat=True))
+        tag_ids = list(unit.children.filter(kind=TagKind.RULE, is_active=True).values_list("pk", flat=True))
     elif fades or (unit.kind == TagKind.AGGREGATE and aggregates.is_by_category(unit)):
         tag_ids = list(unit.children.filter(kind=TagKind.CATEGORY).values_list("pk", flat=True))
     if unit.kind in (TagKind.INTEREST, TagKind.AGGREGATE):
@@ -127,9 +127,10 @@ def _scope(unit: Tag, only: Collection[int] | None) -> Scope:
 
 
 def _finished(unit: Tag, changes: Changes, *, actor: str, now: datetime) -> None:
-    Tag.objects.filter(pk=unit.pk).update(
-        computed_at=now, clock_at=now, started_at=None, error="", due_at=next_due(unit, now)
-    )
+    row = Tag.objects.filter(pk=unit.pk)
+    row.update(computed_at=now, clock_at=now, started_at=None, error="")
+    # Whoever asked for another computation meanwhile has it.
+    row.filter(Q(due_at=unit.due_at) | Q(due_at__isnull=True)).update(due_at=next_due(unit, now))
     _count(unit, now)
     if changes.given or changes.taken:
         audit.append(

@@ -10,7 +10,7 @@ from django.db.models import DateTimeField, F, Value
 from django.db.models.functions import Least
 
 from segments import causes
-from segments.models import ProfileTag, Rhythm, Tag, TagKind
+from segments.models import Event, ProfileTag, Rhythm, Tag, TagKind
 from segments.models.tag import TagQuerySet
 from segments.rules import RuleError
 from segments.selectors import tag_dependencies, tag_rules
@@ -77,7 +77,8 @@ def _followers() -> TagQuerySet:
 
 def _concerned(unit: Tag, touched: Mapping[str, Collection[int]]) -> set[int]:
     if unit.kind == TagKind.INTEREST:  # its events come by `add_pending`; only a merge mixes the past anew
-        return set(touched.get(causes.IDENTITY, ()))
+        merged = touched.get(causes.IDENTITY, ())
+        return set(Event.objects.filter(profile__in=merged).values_list("profile_id", flat=True)) if merged else set()
     depends_on = tag_dependencies.of_unit(unit)
     return {person for cause in touched if depends_on.concern(cause) for person in touched[cause]}
 

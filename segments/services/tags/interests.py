@@ -57,6 +57,11 @@ _ALL = f"""
     ) weighed
 """  # noqa: S608  # put together from constants only
 
+_CATEGORIES = """
+    SELECT DISTINCT e.category FROM segments_event e
+    JOIN segments_taggain g ON g.tag_id = %(definition)s AND g.event_name = e.name
+    WHERE e.occurred_at > %(start)s AND e.category <> '' AND {about}
+"""
 _CLAIM = """
     DELETE FROM segments_pendinggain WHERE id IN (
         SELECT id FROM segments_pendinggain WHERE tag_id = ANY(%s) ORDER BY id LIMIT %s
@@ -118,14 +123,11 @@ _ADD = f"""
 """  # noqa: S608  # put together from constants only
 
 
-def prepare(definition: Tag, now: datetime) -> None:
-    """Make the tags of the categories in which somebody can have an interest."""
+def prepare(definition: Tag, scope: writing.Scope, now: datetime) -> None:
+    """Make the tags of the categories in which somebody of the scope can have an interest."""
+    params = {**scope.about.params, "definition": definition.pk, "start": now - _reach(definition)}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT e.category FROM segments_event e JOIN segments_taggain g"
-            " ON g.tag_id = %s AND g.event_name = e.name WHERE e.occurred_at > %s AND e.category <> ''",
-            [definition.pk, now - _reach(definition)],
-        )
+        cursor.execute(_CATEGORIES.format(about=scope.about.text.format("e")), params)
         categories.ensure(definition=definition, categories=[row[0] for row in cursor.fetchall()])
 
 

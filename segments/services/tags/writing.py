@@ -140,8 +140,12 @@ def exchange(*, scope: Scope, wanted: Sql, now: datetime, touch: bool, first: st
     """
     text, params = _statement(scope, wanted, now, first)
     with connection.cursor() as cursor:
+        # The planner cannot know how many people a rule will find. Taking them for few, it would go through all of them
+        # for each (a loop, or a merge by tag alone); for everybody, joining by hash is never far from the best.
+        cursor.execute("SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off")
         cursor.execute(text + (_TOUCH if touch else "") + _COUNT, params)
         given, taken, _ = cursor.fetchone()
+        cursor.execute("SET LOCAL enable_nestloop = on; SET LOCAL enable_mergejoin = on")
     return Changes(given, taken)
 
 

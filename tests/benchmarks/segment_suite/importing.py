@@ -7,6 +7,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+import pyarrow
 import pyarrow.csv
 import pyarrow.parquet
 from django.db import connection
@@ -48,6 +49,7 @@ def ratio_to_copy(*, people: int, count: int, now: datetime, folder: Path) -> di
     _write(LINES, {**common, "name": "parquet"}, other, "(FORMAT csv, HEADER)")
     parquet = folder / "orders.parquet"
     pyarrow.parquet.write_table(pyarrow.csv.read_csv(other), parquet)
+    pyarrow.array([now]).to_pylist()  # the first time of a process imports pandas
     execute("CHECKPOINT")  # before each, so that each writes as many pages in full to the log
     speeds = {
         "copy_rows_per_s": count / timed(lambda: _copy(finished)),

@@ -21,6 +21,7 @@ BATCH = 100
 PROBES = 3  # of each batch
 LOOK = 0.05
 PATIENCE = 90
+BACKLOG = 900  # seconds in which the worker follows up what imports left
 QUIET = """
     SELECT profile_id FROM segments_profilestats WHERE event_count > 0
       AND last_event_at < now() - interval '1 day' ORDER BY chance(profile_id, 98) LIMIT %s
@@ -58,14 +59,14 @@ def latency(*, people: int, seconds: int, port: int) -> dict[str, float | None]:
     segment = segments.create(
         key="clicked-lately", name="Clicked lately", definition=DEFINITION, actor=ACTOR, now=timezone.now()
     )
+    _until_quiet()
     batches = seconds * RATE // BATCH
     probed = [person for (person,) in rows(QUIET, [batches * PROBES])]
-    has_tags = importlib.util.find_spec("segments.services.tags") is not None
+    has_tags = _give_tags()
     before = _tags(probed)
     entered, tagged = Watch(), Watch()
     sender = Sender(port, people, probed, [entered, tagged], batches)
     thread = threading.Thread(target=sender.run)
-    _until_quiet()
     thread.start()
     deadline = time.perf_counter() + seconds + PATIENCE
     while thread.is_alive() or not (entered.is_complete and (tagged.is_complete or not has_tags)):
@@ -129,6 +130,15 @@ class Sender:
             watch.accepted.update(dict.fromkeys(probed, moment))
 
 
+def _give_tags() -> bool:
+    """Make the tags that ship with Heed, interests by clicks among them; False while there are none."""
+    if importlib.util.find_spec("segments.services.tags") is None:
+        return False
+    tags = importlib.import_module("segments.services.tags")
+    tags.ensure_ready_made(actor=ACTOR, now=timezone.now())
+    return True
+
+
 def _tags(people: list[int]) -> Tags:
     """What tags people carry, so that a change can be told."""
     tags: Tags = {}
@@ -140,11 +150,13 @@ def _tags(people: list[int]) -> Tags:
 
 def _until_quiet() -> None:
     """Wait until the worker has worked off what earlier parts left."""
-    deadline = time.perf_counter() + PATIENCE
+    start = time.perf_counter()
+    left = _left()
     while Touch.objects.exists():
-        if time.perf_counter() > deadline:
+        if time.perf_counter() > start + BACKLOG:
             raise RuntimeError(f"{_left()} touches are left; is the worker alive?")
         time.sleep(LOOK)
+    say(f"{left} touches of the earlier parts were followed up in {time.perf_counter() - start:.0f} s")
 
 
 def _left() -> int:

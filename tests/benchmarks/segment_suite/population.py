@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from tqdm import tqdm
 
 from compliance import addresses, keys
-from segments.models import Source, Tag, TagLayer
+from segments.models import ProfileTag, Source, Tag, TagLayer
 from segments.partitions import ensure_months, month_of
 from segments.services import event_store, rfm
 from tests.benchmarks.segment_suite.stage import execute
@@ -61,10 +61,10 @@ IDENTITIES = """
     FROM generate_series(1, %(people)s) n
 """
 CARRIED = """
-    INSERT INTO segments_profiletag (profile_id, tag_id, weight, confidence, source, assigned_at, expires_at)
+    INSERT INTO segments_profiletag (profile_id, tag_id, weight, confidence, source, assigned_at, expires_at {more})
     SELECT n, %(tag)s, round((0.1 + 0.9 * chance(n, %(tag)s + 100))::numeric, 3), 1, 'benchmark', %(now)s,
         CASE WHEN chance(n, %(tag)s + 200) < 0.2
-             THEN %(now)s::timestamptz + (chance(n, %(tag)s + 300) - 0.3) * interval '60 days' END
+             THEN %(now)s::timestamptz + (chance(n, %(tag)s + 300) - 0.3) * interval '60 days' END {value}
     FROM generate_series(1, %(people)s) n WHERE chance(n, %(tag)s) < %(share)s
 """
 CONSENTS = """
@@ -160,10 +160,16 @@ def _people(size: Size, now: datetime) -> None:
     execute(IDENTITIES, {**common, "outer": outer, "inner": inner + f"external\0{SOURCE}\0".encode()})
     for key, share in TAGS.items():
         tag, _ = Tag.objects.get_or_create(key=key, defaults={"name": key, "layer": TagLayer.DYNAMIC})
-        execute(CARRIED, {**common, "tag": tag.pk, "share": share})
+        execute(_carried(), {**common, "tag": tag.pk, "share": share})
     notice = NoticeFactory()
     execute(CONSENTS, {**common, "notice": notice.pk, "purpose": notice.purpose_id})
     execute(SEQUENCE, common)
+
+
+def _carried() -> str:
+    """As given from outside, where tags say so, so that no computation takes them away."""
+    says_so = any(field.name == "is_given" for field in ProfileTag._meta.get_fields())
+    return CARRIED.format(more=", is_given" if says_so else "", value=", true" if says_so else "")
 
 
 def _events(size: Size, now: datetime, quiet: bool) -> None:

@@ -21,9 +21,9 @@ SOME = "SELECT profile_id FROM segments_profilestats WHERE event_count > 0 ORDER
 PREFIX = "recheck-"
 
 
-def seconds(cases: Sequence[Case], now: datetime) -> float:
-    """The median of some rechecks; between two of them a day passes, so that people enter and leave."""
-    missing = range(SEGMENTS - Segment.objects.filter(is_active=True).count())
+def seconds(cases: Sequence[Case], now: datetime, *, wanted: int = SEGMENTS) -> float:
+    """The median of some rechecks of `wanted` segments. Between two a day passes, so people enter and leave."""
+    missing = range(max(0, wanted - Segment.objects.filter(is_active=True).count()))
     for number in missing:
         case, city = cases[number % len(cases)], CITIES[number // len(cases)][0]
         segments.create(

@@ -1,7 +1,7 @@
 """What a rule tree means, said once more in plain Python; knows nothing of `segments.rules`."""
 
 import operator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,15 +22,78 @@ def matches(tree: dict[str, Any], person: Person, now: datetime) -> bool:
         return any(matches(child, person, now) for child in tree["any"])
     if "none" in tree:
         return not any(matches(child, person, now) for child in tree["none"])
-    if "tag" in tree:
-        carried = any(
-            tag.key == tree["tag"]
-            and (tag.expires_at is None or tag.expires_at > now)
-            and tag.weight >= Decimal(str(tree.get("min_weight", 0)))
-            for tag in person.tags
-        )
-        return carried == (tree["op"] == "has")
+    for kind, answer in SPECIAL.items():
+        if kind in tree:
+            return answer(tree, person, now)
     return compare(value_of(tree, person, now), tree, now)
+
+
+def carries(tree: dict[str, Any], person: Person, now: datetime) -> bool:
+    carried = any(
+        tag.key == tree["tag"]
+        and (tag.expires_at is None or tag.expires_at > now)
+        and tag.weight >= Decimal(str(tree.get("min_weight", 0)))
+        for tag in person.tags
+    )
+    return carried == (tree["op"] == "has")
+
+
+def is_member(tree: dict[str, Any], person: Person, now: datetime) -> bool:
+    return (tree["segment"] in person.segments) == (tree["op"] == "in")
+
+
+def agreed(tree: dict[str, Any], person: Person, now: datetime) -> bool:
+    action, end = person.consents.get((tree["consent"], tree["channel"]), ("never", None))
+    return (action == "given" and (end is None or end > now)) == (tree["op"] == "given")
+
+
+def lives(tree: dict[str, Any], person: Person, now: datetime) -> bool:
+    places = tree["place"] if isinstance(tree["place"], list) else [tree["place"]]
+    there = any(all(getattr(person, level) == name for level, name in place.items()) for place in places)
+    return there if tree["op"] == "in" else bool(person.country) and not there
+
+
+def celebrates(tree: dict[str, Any], person: Person, now: datetime) -> bool:
+    """Whether the yearly day comes: told by walking through the days."""
+    today = now.astimezone(ZONE).date()
+    name = tree["anniversary"]
+    value = person.statistics()[name] if name == "first_order_at" else getattr(person, name)
+    if value is None:
+        return False
+    born = value.astimezone(ZONE).date() if isinstance(value, datetime) else value
+    for ahead in range(tree["days"] + 1):
+        day = today + timedelta(days=ahead)
+        try:
+            kept = born.replace(year=day.year)
+        except ValueError:
+            kept = date(day.year, 3, 1)
+        if kept == day:
+            return True
+    return False
+
+
+def in_sequence(tree: dict[str, Any], person: Person, now: datetime) -> bool:
+    """Whether some first step was followed as the tree says."""
+    within = timedelta(**tree["within"])
+    steps = tree["sequence"]
+
+    def fits(step: dict[str, Any], event: Happening) -> bool:
+        return event.name == step["event"] and event.category == step.get("category", event.category)
+
+    def followed(event: Happening, place: int) -> bool:
+        if place == len(steps):
+            return True
+        return any(
+            fits(steps[place], later) and event.occurred_at < later.occurred_at <= min(now, event.occurred_at + within)
+            and followed(later, place + 1)
+            for later in person.events
+        )  # fmt: skip
+
+    window = {"event": steps[0]["event"], "window": tree.get("window", {})}
+    firsts = [event for event in person.events if fits(steps[0], event) and counts(window, event, now)]
+    if tree["op"] == "did":
+        return any(followed(event, 1) for event in firsts)
+    return any(event.occurred_at + within <= now and not followed(event, 1) for event in firsts)
 
 
 def compare(value: Any, tree: dict[str, Any], now: datetime) -> bool:
@@ -116,12 +179,35 @@ def measured(tree: dict[str, Any], person: Person, now: datetime) -> Any:
     return measures[tree.get("measure", "count")]
 
 
+def period(name: str, today: date) -> tuple[datetime, datetime]:
+    """The period of the calendar, told by looking which days belong to it."""
+
+    def belongs(day: date) -> bool:
+        yesterday, week = today - timedelta(days=1), today - timedelta(weeks=1)
+        month = today.replace(day=1) - timedelta(days=1)
+        return {
+            "today": day == today, "yesterday": day == yesterday,
+            "this_week": day.isocalendar()[:2] == today.isocalendar()[:2],
+            "last_week": day.isocalendar()[:2] == week.isocalendar()[:2],
+            "this_month": (day.year, day.month) == (today.year, today.month),
+            "last_month": (day.year, day.month) == (month.year, month.month),
+            "this_year": day.year == today.year, "last_year": day.year == today.year - 1,
+        }[name]  # fmt: skip
+
+    days = [day for ahead in range(-800, 400) if belongs(day := today + timedelta(days=ahead))]
+    first, last = min(days), max(days) + timedelta(days=1)
+    return datetime.combine(first, time(), ZONE), datetime.combine(last, time(), ZONE)
+
+
 def counts(tree: dict[str, Any], event: Happening, now: datetime) -> bool:
     window = tree.get("window", {})
     categories = tree.get("category", event.category)
     if "days" in window or "hours" in window:
         start = now - timedelta(days=window.get("days", 0), hours=window.get("hours", 0))
         within = start < event.occurred_at <= now
+    elif "calendar" in window:
+        start, end = period(window["calendar"], now.astimezone(ZONE).date())
+        within = start <= event.occurred_at < end
     else:
         start = instant(window["from"]) if "from" in window else LONG_AGO
         end = instant(window["to"]) if "to" in window else FAR_AHEAD
@@ -132,3 +218,9 @@ def counts(tree: dict[str, Any], event: Happening, now: datetime) -> bool:
         and event.category in ([categories] if isinstance(categories, str) else categories)
         and ("currency" not in tree or (event.amount is not None and event.currency == tree["currency"]))
     )
+
+
+SPECIAL = {
+    "tag": carries, "segment": is_member, "consent": agreed, "place": lives, "anniversary": celebrates,
+    "sequence": in_sequence,
+}  # fmt: skip

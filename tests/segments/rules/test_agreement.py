@@ -11,7 +11,21 @@ from hypothesis import strategies as st
 from segments.models import Profile
 from segments.rules import parse
 from tests.segments.rules import oracle
-from tests.segments.rules.trees import ATTRIBUTES, EVENTS, JSON, RFM, STATS, TAGS, TREES, Tree
+from tests.segments.rules.trees import (
+    ANNIVERSARIES,
+    ATTRIBUTES,
+    CONSENTS,
+    EVENTS,
+    JSON,
+    PLACES,
+    RFM,
+    SEGMENTS,
+    SEQUENCES,
+    STATS,
+    TAGS,
+    TREES,
+    Tree,
+)
 from tests.segments.rules.world import NOW, Person, random_person, store
 
 IN_ONE_TRANSACTION = [HealthCheck.function_scoped_fixture]
@@ -26,8 +40,8 @@ def population(db: None) -> dict[int, Person]:
 
 @pytest.mark.parametrize(
     "conditions",
-    [ATTRIBUTES, JSON, EVENTS, TAGS, RFM, STATS],
-    ids=["column", "json", "event", "tag", "rfm", "stat"],
+    [ATTRIBUTES, JSON, EVENTS, TAGS, RFM, STATS, SEGMENTS, CONSENTS, PLACES, ANNIVERSARIES, SEQUENCES],
+    ids=["column", "json", "event", "tag", "rfm", "stat", "segment", "consent", "place", "anniversary", "sequence"],
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=IN_ONE_TRANSACTION)
 @given(data=st.data())

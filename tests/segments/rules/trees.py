@@ -66,6 +66,12 @@ STATS = st.one_of(
 WINDOWS = st.one_of(
     st.fixed_dictionaries({"days": st.sampled_from([1, 7, 30, 60])}),
     st.just({"hours": 1}),
+    st.builds(
+        lambda name: {"calendar": name},
+        st.sampled_from(
+            ["today", "yesterday", "this_week", "last_week", "this_month", "last_month", "this_year", "last_year"]
+        ),
+    ),
     st.sampled_from(
         [
             {"from": "2026-02-01", "to": "2026-03-01"},
@@ -97,7 +103,42 @@ def _event(name: str, measure: str) -> st.SearchStrategy[Tree]:
 
 MEASURES = ["count", "occasions", "distinct_days", "sum", "average", "first", "last"]
 EVENTS = st.tuples(st.sampled_from(world.EVENTS), st.sampled_from(MEASURES)).flatmap(lambda drawn: _event(*drawn))
-CONDITIONS = st.one_of(ATTRIBUTES, JSON, EVENTS, TAGS, RFM, STATS)
+SEGMENTS = st.fixed_dictionaries(
+    {"segment": st.sampled_from([*world.SEGMENTS, "unheard-of"]), "op": st.sampled_from(["in", "not_in"])}
+)
+CONSENTS = st.fixed_dictionaries(
+    {
+        "consent": st.sampled_from(["offers", "news", "unheard-of"]),
+        "channel": st.sampled_from(["email", "sms"]),
+        "op": st.sampled_from(["given", "not_given"]),
+    }
+)
+PLACE = st.fixed_dictionaries(
+    {"country": st.sampled_from(["CN", "FR"])}, optional={"city": st.sampled_from(["Shanghai", "Beijing"])}
+)
+PLACES = st.fixed_dictionaries(
+    {"place": PLACE | st.lists(PLACE, min_size=1, max_size=3), "op": st.sampled_from(["in", "not_in"])}
+)
+ANNIVERSARIES = st.fixed_dictionaries(
+    {
+        "anniversary": st.sampled_from(["birth_date", "created_at", "first_order_at"]),
+        "op": st.just("within"),
+        "days": st.sampled_from([0, 1, 7, 120, 365]),
+    }
+)
+STEP = st.fixed_dictionaries({"event": st.sampled_from(world.EVENTS)}, optional={"category": st.just("tea")})
+WITHIN = st.sampled_from([{"minutes": 1}, {"hours": 1}, {"days": 7}, {"days": 60}])
+SEQUENCES = st.one_of(
+    st.fixed_dictionaries(
+        {"sequence": st.lists(STEP, min_size=2, max_size=3), "op": st.just("did"), "within": WITHIN},
+        optional={"window": WINDOWS},
+    ),
+    st.fixed_dictionaries(
+        {"sequence": st.lists(STEP, min_size=2, max_size=2), "op": st.just("did_not"), "within": WITHIN},
+        optional={"window": WINDOWS},
+    ),
+)
+CONDITIONS = st.one_of(ATTRIBUTES, JSON, EVENTS, TAGS, RFM, STATS, SEGMENTS, CONSENTS, PLACES, ANNIVERSARIES, SEQUENCES)
 TREES: st.SearchStrategy[Tree] = st.recursive(
     CONDITIONS,
     lambda children: st.builds(

@@ -9,14 +9,17 @@ from typing import Any
 
 from django.db import connection
 
-from compliance.models import Subject
-from segments.models import Event, Profile, ProfileStats, ProfileTag, Source, Tag
+from compliance.models import ConsentRecord, ConsentState, Subject
+from segments.models import Event, Profile, ProfileStats, ProfileTag, Segment, SegmentMembership, Source, Tag
+from tests.factories.compliance import NoticeFactory, PurposeFactory
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 CITIES = ("", "Shanghai", "Beijing", "shang", "100% Town_", "上海")
 CATEGORIES = ("", "tea", "fruit", "toys")
 EVENTS = ("purchase", "browse")
 TAGS = ("vip", "new")
+SEGMENTS = ("loyal", "far")
+CONSENTS = (("offers", "email"), ("offers", "sms"), ("news", "email"))
 JSON_VALUES: tuple[Any, ...] = ("tea", "", "4", 4, 3.5, -1, True, False, None, ["tea"], {"tea": 1})
 JSON_KEYS = ("taste", "2024", "收入")
 BIRTHDAYS = (date(2004, 2, 29), date(1966, 3, 2), date(1966, 3, 3), date(1990, 7, 1))
@@ -46,6 +49,7 @@ class Carried:
 class Person:
     """What is known of somebody."""
 
+    country: str = ""
     city: str = ""
     gender: str = ""
     birth_date: date | None = None
@@ -54,6 +58,9 @@ class Person:
     events: list[Happening] = field(default_factory=list)
     tags: list[Carried] = field(default_factory=list)
     rfm: tuple[int, int, int] | None = None
+    segments: tuple[str, ...] = ()
+    consents: dict[tuple[str, str], tuple[str, datetime | None]] = field(default_factory=dict)
+    """Action and expiry by purpose and channel."""
 
     def statistics(self) -> dict[str, Any]:
         """The columns of ProfileStats, as their definitions say."""
@@ -79,6 +86,9 @@ def random_person(rng: random.Random) -> Person:
     keys = rng.sample(JSON_KEYS, rng.randint(0, len(JSON_KEYS)))
     tags = rng.sample(TAGS, rng.randint(0, len(TAGS)))
     return Person(
+        country=rng.choice(("", "CN", "CN", "FR")),
+        segments=tuple(rng.sample(SEGMENTS, rng.randint(0, 2))),
+        consents={key: random_consent(rng) for key in rng.sample(CONSENTS, rng.randint(0, len(CONSENTS)))},
         city=rng.choice(CITIES),
         gender=rng.choice(("", "female", "male")),
         birth_date=rng.choice((None, *BIRTHDAYS)),
@@ -88,6 +98,12 @@ def random_person(rng: random.Random) -> Person:
         tags=[random_tag(rng, key) for key in tags],
         rfm=rng.choice((None, (rng.randint(1, 5), rng.randint(1, 5), rng.randint(1, 5)))),
     )
+
+
+def random_consent(rng: random.Random) -> tuple[str, datetime | None]:
+    """A yes, without an end or with one, or a no."""
+    end = rng.choice((None, NOW - timedelta(days=1), NOW, NOW + timedelta(days=1)))
+    return ("given", end) if rng.random() < 0.7 else ("withdrawn", None)
 
 
 def random_happening(rng: random.Random) -> Happening:
@@ -115,6 +131,7 @@ def store(people: list[Person]) -> list[int]:
     Profile.objects.bulk_create(
         Profile(
             subject=subject,
+            country=person.country,
             city=person.city,
             gender=person.gender,
             birth_date=person.birth_date,
@@ -129,6 +146,8 @@ def store(people: list[Person]) -> list[int]:
         for subject, person in pairs
     )
     _store_events([(subject.pk, event) for subject, person in pairs for event in person.events])
+    _store_memberships([(subject.pk, key) for subject, person in pairs for key in person.segments])
+    _store_consents([(subject.pk, key, *what) for subject, person in pairs for key, what in person.consents.items()])
     tags = {key: Tag.objects.get_or_create(key=key, defaults={"name": key, "layer": "static"})[0] for key in TAGS}
     ProfileTag.objects.bulk_create(
         ProfileTag(
@@ -162,6 +181,31 @@ def _store_events(events: list[tuple[int, Happening]]) -> None:
         )
         for profile_id, event in events
     )
+
+
+def _store_memberships(rows: list[tuple[int, str]]) -> None:
+    segments = {
+        key: Segment.objects.get_or_create(key=key, defaults={"name": key, "definition": {"any": []}})[0]
+        for key in {key for _, key in rows}
+    }
+    SegmentMembership.objects.bulk_create(
+        SegmentMembership(segment=segments[key], profile_id=person, entered_at=NOW) for person, key in rows
+    )
+
+
+def _store_consents(rows: list[tuple[int, tuple[str, str], str, datetime | None]]) -> None:
+    """States with records behind them; the ledger's own rules are tested elsewhere."""
+    notices = {key: NoticeFactory(purpose=PurposeFactory(key=key)) for key in {key for key, _ in CONSENTS}}
+    for person, (purpose, channel), action, end in rows:
+        notice = notices[purpose]
+        record = ConsentRecord.objects.create(
+            subject_id=person, purpose=notice.purpose, channel=channel, action=action, method="form", notice=notice,
+            source="test", occurred_at=NOW - timedelta(days=9), recorded_at=NOW, recorded_by="test", expires_at=end,
+        )  # fmt: skip
+        ConsentState.objects.create(
+            subject_id=person, purpose=notice.purpose, channel=channel, action=action, record=record,
+            occurred_at=record.occurred_at, expires_at=end,
+        )  # fmt: skip
 
 
 def _partition_for_all() -> None:

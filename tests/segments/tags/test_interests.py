@@ -1,13 +1,14 @@
 """Interests: each event counts once, in any order, and what is added bit by bit is what all events together give."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segments.models import PendingGain, ProfileTag, Segment, SegmentMembership, Tag
-from segments.services import segments
+from segments.services import imports, segments, tags
 from tests.segments.tags.stage import ACTOR, carried, compute, define, do, follow, person
 
 pytestmark = pytest.mark.django_db
@@ -139,3 +140,17 @@ def test_the_weight_of_an_old_interest_does_not_underflow(interest: Tag, now: da
     century = now + timedelta(days=36_500)
     rows = ProfileTag.objects.filter(profile=reader).weighed(century)
     assert 0 < rows.get().effective_weight < 1e-50
+
+
+def test_a_file_lets_interests_be_computed_for_everybody(interest: Tag, now: datetime, tmp_path: Path) -> None:
+    reader = person(external_id="C-5")
+    file = tmp_path / "views.csv"
+    file.write_text(f"external_id,event_id,occurred_at,category\nC-5,1,{now.isoformat()},tea\n")
+    imports.import_events(
+        path=file, source_key="shop", mapping={}, name="view", currency="CNY", timezone="UTC", actor=ACTOR, now=now
+    )
+    assert not PendingGain.objects.exists()
+    interest.refresh_from_db()
+    assert interest.due_at == now + timedelta(minutes=5)
+    tags.compute_due(now=now + timedelta(minutes=5), actor=ACTOR)
+    assert carried(reader, now) == {"interest-tea": 1.0}

@@ -1,0 +1,65 @@
+"""`{"delivery": "spring-offers", "op": "received", "window": {"days": 30}}`: a kind of condition for rule trees.
+
+Who got a message of a campaign, or of any with `"*"`. Sent counts as received until a receipt says otherwise.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Value, lookups
+from django.utils.translation import gettext as _
+
+from campaigns.models import Delivery
+from campaigns.states import DeliveryState
+from segments import causes
+from segments.rules import Compilation, Dependencies, Node, Predicate
+from segments.rules.errors import below
+from segments.rules.nodes import IsNotTrue
+from segments.rules.operators import read_operator
+from segments.rules.parse import refuse_unknown_keys
+from segments.rules.values import TEXT
+from segments.rules.window import LIFETIME, Window, read_window
+
+ANY = "*"
+RECEIVED = (DeliveryState.SENT, DeliveryState.DELIVERED)
+
+
+@dataclass(frozen=True)
+class DeliveryCondition(Node):
+    """Whether somebody got a message of a campaign within a window."""
+
+    campaign: str
+    op: str
+    window: Window
+
+    def compile(self, compilation: Compilation) -> Predicate:
+        rows = Delivery.objects.filter(state__in=RECEIVED, **self.window.filters("sent_at", compilation.now))
+        if self.campaign != ANY:
+            rows = rows.filter(run__campaign__key=self.campaign)
+        times = compilation.aggregate(("delivery", self.campaign, self.window), rows, "times", Count("*"))
+        received = lookups.GreaterThan(times, Value(0))
+        return received if self.op == "received" else IsNotTrue(received)
+
+    def describe(self) -> str:
+        what = _("a message")
+        if self.campaign != ANY:
+            what = _("a message of the campaign “%(campaign)s”") % {"campaign": self.campaign}
+        shown = {"what": self.window.describe(what)}
+        return (_("got %(what)s") if self.op == "received" else _("did not get %(what)s")) % shown
+
+    def depends_on(self) -> Dependencies:
+        return Dependencies(others=frozenset({causes.DELIVERY}), clock=self.window.is_rolling)
+
+    def to_json(self) -> dict[str, Any]:
+        form = {"delivery": self.campaign, "op": self.op}
+        return {**form, "window": self.window.to_json()} if self.window != LIFETIME else form
+
+
+def parse(definition: Mapping[str, Any], path: str) -> DeliveryCondition:
+    """Read a condition on messages received. Raises `RuleError`."""
+    refuse_unknown_keys(definition, ("delivery", "op", "window"), path)
+    campaign = TEXT.read(definition["delivery"], below(path, "delivery"))
+    op = read_operator(definition, path, ("received", "not_received"))
+    window = read_window(definition["window"], below(path, "window")) if "window" in definition else LIFETIME
+    return DeliveryCondition(campaign, op, window)

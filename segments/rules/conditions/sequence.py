@@ -1,0 +1,144 @@
+"""`{"sequence": [{"event": "add_to_cart"}, {"event": "purchase"}], "op": "did_not", "within": {"hours": 24}}`.
+
+`did`: each step came after the one before it, and no later than `within` after it; two to five steps. `did_not`: the
+first of two steps came, and the second did not within `within` after it; only firsts whose time is over count. A
+`window` is about the first step.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value, lookups
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from segments.models import Event
+from segments.rules.compilation import Compilation
+from segments.rules.errors import RuleError, below
+from segments.rules.nodes import Dependencies, Node, Predicate
+from segments.rules.operators import read_operator
+from segments.rules.parse import refuse_unknown_keys
+from segments.rules.values import TEXT, Whole, is_storable
+from segments.rules.window import LIFETIME, Window, read_window
+
+MAX_NAME = 64
+MIN_STEPS, MAX_STEPS = 2, 5
+UNITS = {"days": 3650, "hours": 87_600, "minutes": 5_256_000}
+"""Ten years at most."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """An event, of a category when one is given."""
+
+    event: str
+    category: str = ""
+
+    def filters(self) -> dict[str, str]:
+        """Lookups of Event."""
+        return {"name": self.event, **({"category": self.category} if self.category else {})}
+
+    def to_json(self) -> dict[str, str]:
+        """The JSON form."""
+        return {"event": self.event, **({"category": self.category} if self.category else {})}
+
+    def describe(self) -> str:
+        """Such as “purchase” in category “tea”."""
+        name = TEXT.show(self.event)
+        if not self.category:
+            return name
+        return _("%(event)s in category %(category)s") % {"event": name, "category": TEXT.show(self.category)}
+
+
+@dataclass(frozen=True)
+class SequenceCondition(Node):
+    """Whether somebody did one thing after another, or left the second undone."""
+
+    steps: tuple[Step, ...]
+    op: str
+    unit: str
+    amount: int
+    window: Window
+
+    def compile(self, compilation: Compilation) -> Predicate:
+        first = Event.objects.filter(**self.steps[0].filters(), **self.window.filters("occurred_at", compilation.now))
+        if self.op == "did":
+            rows = first.filter(Exists(self._following(1, compilation)))
+        else:
+            over = compilation.now - self._within
+            rows = first.filter(~Exists(self._following(1, compilation)), occurred_at__lte=over)
+        key = ("sequence", self.steps, self.op, self.unit, self.amount, self.window)
+        times = compilation.aggregate(key, rows, "times", Count("*"))
+        return lookups.GreaterThan(times, Value(0))
+
+    @property
+    def _within(self) -> timedelta:
+        return timedelta(**{self.unit: self.amount})
+
+    def _following(self, place: int, compilation: Compilation) -> QuerySet[Event]:
+        """The events of one step that may follow an event of the step before it."""
+        rows = Event.objects.filter(
+            Q(occurred_at__gt=OuterRef("occurred_at")),
+            Q(occurred_at__lte=OuterRef("occurred_at") + Value(self._within)),
+            **self.steps[place].filters(), profile=OuterRef("profile_id"), occurred_at__lte=compilation.now,
+        )  # fmt: skip
+        return rows.filter(Exists(self._following(place + 1, compilation))) if place + 1 < len(self.steps) else rows
+
+    def describe(self) -> str:
+        names = [step.describe() for step in self.steps]
+        within = {
+            "days": ngettext("%(n)d day", "%(n)d days", self.amount),
+            "hours": ngettext("%(n)d hour", "%(n)d hours", self.amount),
+            "minutes": ngettext("%(n)d minute", "%(n)d minutes", self.amount),
+        }[self.unit] % {"n": self.amount}
+        names[0] = self.window.describe(names[0])
+        if self.op == "did":
+            return _("did %(steps)s, each within %(time)s") % {"steps": _(", then ").join(names), "time": within}
+        shown = {"first": names[0], "second": names[1], "time": within}
+        return _("did %(first)s and not %(second)s within %(time)s") % shown
+
+    def depends_on(self) -> Dependencies:
+        clock = self.op == "did_not" or self.window.is_rolling
+        return Dependencies(events=frozenset(step.event for step in self.steps), clock=clock)
+
+    def to_json(self) -> dict[str, Any]:
+        form = {
+            "sequence": [step.to_json() for step in self.steps],
+            "op": self.op,
+            "within": {self.unit: self.amount},
+        }
+        return {**form, "window": self.window.to_json()} if self.window != LIFETIME else form
+
+
+def parse(definition: Mapping[str, Any], path: str) -> SequenceCondition:
+    """Read a sequence. Raises `RuleError`."""
+    refuse_unknown_keys(definition, ("sequence", "op", "within", "window"), path)
+    here, raw = below(path, "sequence"), definition["sequence"]
+    op = read_operator(definition, path, ("did", "did_not"))
+    most = MAX_STEPS if op == "did" else MIN_STEPS
+    if not isinstance(raw, list) or not MIN_STEPS <= len(raw) <= most:
+        raise RuleError(here, _("must be a list of %(least)d to %(most)d steps") % {"least": MIN_STEPS, "most": most})
+    unit, amount = _within(definition.get("within"), below(path, "within"))
+    window = read_window(definition["window"], below(path, "window")) if "window" in definition else LIFETIME
+    return SequenceCondition(
+        tuple(_step(step, below(here, index)) for index, step in enumerate(raw)), op, unit, amount, window
+    )
+
+
+def _step(raw: object, path: str) -> Step:
+    if not isinstance(raw, Mapping):
+        raise RuleError(path, _("must be an object"))
+    refuse_unknown_keys(raw, ("event", "category"), path)
+    name = raw.get("event")
+    if not is_storable(name, MAX_NAME):
+        raise RuleError(below(path, "event"), _("must be a text of 1 to %(most)d characters") % {"most": MAX_NAME})
+    return Step(name, TEXT.read(raw["category"], below(path, "category")) if "category" in raw else "")
+
+
+def _within(raw: object, path: str) -> tuple[str, int]:
+    if not isinstance(raw, Mapping) or len(raw) != 1 or next(iter(raw)) not in UNITS:
+        raise RuleError(path, _('must be {"days": n}, {"hours": n} or {"minutes": n}'))
+    ((unit, amount),) = raw.items()
+    return unit, int(Whole(1, UNITS[unit]).read(amount, below(path, unit)))
