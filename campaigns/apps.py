@@ -11,6 +11,10 @@ class CampaignsConfig(AppConfig):
         from campaigns.services import holdings as mine
         from compliance import holdings
         from segments import rules
+        from segments.rules import catalogue
+        from segments.selectors import suggestions
 
         holdings.register(holdings.Holding("messages", mine.deliveries, mine.erase_deliveries))
         rules.register("delivery", conditions.parse)
+        catalogue.register("delivery", conditions.entry)
+        suggestions.register("campaigns", suggestions.Source("campaigns.view_campaign", conditions.campaigns))
