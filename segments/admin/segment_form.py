@@ -27,7 +27,7 @@ class RuleWidget(UnfoldAdminTextareaWidget):
     """A text area of JSON that the builder's script takes over."""
 
     class Media:
-        css = {"all": ["segments/builder/builder.css", "segments/builder/inputs.css"]}
+        css = {"all": [f"segments/builder/{name}.css" for name in ("builder", "inputs", "panel")]}
         js = [Script("segments/builder/main.js", type="module")]
 
     def build_attrs(self, base_attrs: dict[str, Any], extra_attrs: dict[str, Any] | None = None) -> dict[str, Any]:

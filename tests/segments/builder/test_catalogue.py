@@ -1,11 +1,15 @@
 """The catalogue offers what the parsers read, no more and no less, in the active language."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.utils import translation
 
+from segments.admin.builder_texts import texts
 from segments.rules import kinds, parse
 from segments.rules.catalogue import Entry, Field, Option, catalogue, register
 from segments.rules.conditions.attribute import COLUMNS
@@ -13,6 +17,8 @@ from segments.rules.conditions.event import MEASURES
 from segments.rules.conditions.statistic import STATISTICS
 from segments.rules.values import Boolean, Choice, Day, Moment, Number, ValueType
 
+MADE_OF_TEXT = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|https?://(?!www\.w3)"
+BUILT = {"empty": ["all", "any", "none"], "move": ["up", "down", "into", "out"]}
 VALUES: dict[str, Any] = {
     "text": "tea", "number": 4, "moment": "2026-03-01T12:00", "day": "2026-03-01",
 }  # fmt: skip
@@ -109,6 +115,25 @@ def test_a_kind_that_no_parser_reads_is_not_offered() -> None:
     assert "telepathy" not in {entry["kind"] for entry in catalogue()["kinds"]}
     with pytest.raises(ValueError, match="telepathy"):
         register("telepathy", other_telepathy)
+
+
+def test_the_script_has_the_words_that_it_uses_and_no_others() -> None:
+    folder = Path(finders.find("segments/builder") or "")
+    script = "".join(path.read_text() for path in folder.glob("*.js"))
+    named = set(re.findall(r"texts\.(\w+)", script))
+    built = {f"{prefix}_{name}" for prefix, names in BUILT.items() for name in names}
+    assert named - set(texts()) == set()
+    assert set(texts()) - named - built == {"duplicate", "remove", "too_deep", "too_many"}, "asked for by name"
+
+
+def test_no_script_is_long_and_none_makes_html_of_data() -> None:
+    folder = Path(finders.find("segments/builder") or "")
+    for path in folder.iterdir():
+        content = path.read_text()
+        assert len(content.splitlines()) < 300, path.name
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|https?://(?!www\.w3)", content
+        )
 
 
 def other_telepathy() -> Entry:

@@ -81,7 +81,10 @@ export class Builder {
 
   // Writes the tree into the text area and asks who matches.
   changed(node) {
-    if (node) this.touched.add(node.id);
+    if (node) {
+      this.touched.add(node.id);
+      this.view.rename(node);
+    }
     this.fault = null;
     this.area.value = JSON.stringify(this.tree.toJson(), null, 2);
     this.area.dispatchEvent(new Event("change", { bubbles: true }));

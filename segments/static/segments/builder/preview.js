@@ -30,12 +30,11 @@ export class Preview {
 
   lookButton() {
     if (!this.catalogue.may_see_names) return null;
-    const { show_names: text, show_names_hint: hint } = this.texts;
     return h(
       "button",
-      { type: "button", class: "rb-text-button", title: hint, onclick: () => this.showNames() },
+      { type: "button", class: "rb-text-button", title: this.texts.show_names_hint, onclick: () => this.showNames() },
       icon("visibility"),
-      text,
+      this.texts.show_names,
     );
   }
 

@@ -108,28 +108,45 @@ export class View {
   }
 
   handle(node) {
-    const label = fill(this.texts.move_handle, { what: this.name(node) });
     const onkeydown = (event) => {
       if (!KEYS[event.key] || event.altKey || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
       this.act.step(node, KEYS[event.key], "handle");
     };
-    const attributes = { class: "rb-icon-button rb-handle", draggable: "true", "data-control": "handle", "data-drag": node.id, onkeydown };
-    return button(label, "drag_indicator", null, attributes);
+    const attributes = { class: "rb-icon-button rb-handle", draggable: "true", "data-drag": node.id, onkeydown };
+    return this.control(node, "move_handle", "drag_indicator", null, { ...attributes, "data-control": "handle" });
   }
 
   actions(node) {
-    const what = this.name(node);
     const moves = STEPS.map(([step, symbol]) =>
-      button(fill(this.texts[`move_${step}`], { what }), symbol, () => this.act.step(node, step, step), {
+      this.control(node, `move_${step}`, symbol, () => this.act.step(node, step, step), {
         "data-control": step,
         // Not disabled: a disabled button would lose the focus.
         "aria-disabled": this.tree.destination(node, step) ? null : "true",
       }),
     );
-    const control = (name, symbol) =>
-      button(fill(this.texts[name], { what }), symbol, () => this.act[name](node), { "data-control": name });
-    return h("div", { class: "rb-actions" }, moves, control("duplicate", "content_copy"), control("remove", "delete"));
+    const others = [["duplicate", "content_copy"], ["remove", "delete"]].map(([name, symbol]) =>
+      this.control(node, name, symbol, () => this.act[name](node), { "data-control": name }),
+    );
+    return h("div", { class: "rb-actions" }, moves, others);
+  }
+
+  // A button whose words, `texts[words]`, name the node.
+  control(node, words, symbol, onclick, attributes) {
+    const label = fill(this.texts[words], { what: this.name(node) });
+    return button(label, symbol, onclick, { ...attributes, "data-words": words });
+  }
+
+  // After a change of its kind a condition has another name.
+  rename(node) {
+    const card = this.card(node);
+    const what = this.name(node);
+    card.setAttribute("aria-label", what);
+    for (const control of card.querySelectorAll("[data-words]")) {
+      const label = fill(this.texts[control.dataset.words], { what });
+      control.setAttribute("aria-label", label);
+      control.title = label;
+    }
   }
 
   adders(node) {
