@@ -7,10 +7,14 @@ class CampaignsConfig(AppConfig):
     verbose_name = _("Campaigns")
 
     def ready(self) -> None:
-        from campaigns import conditions
+        from campaigns import catalogue, conditions
         from campaigns.services import holdings as mine
         from compliance import holdings
         from segments import rules
+        from segments.rules.catalogue import register as offer
+        from segments.selectors import suggestions
 
         holdings.register(holdings.Holding("messages", mine.deliveries, mine.erase_deliveries))
         rules.register("delivery", conditions.parse)
+        offer("delivery", catalogue.delivery_entry)
+        suggestions.register("campaigns", catalogue.CAMPAIGNS)

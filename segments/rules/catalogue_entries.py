@@ -52,7 +52,10 @@ def event_entry() -> Entry:
 
 
 def sequence_entry() -> Entry:
-    step = [Field("event", "name", _("Event"), suggest="events"), category(), where()]
+    step = [
+        Field("event", "name", _("Event"), suggest="events"),
+        Field("category", "name", _("Category"), optional=True, suggest="categories", context=["event"]),
+    ]
     return Entry(
         _("Sequence of events"),
         "conversion_path",
