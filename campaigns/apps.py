@@ -7,14 +7,14 @@ class CampaignsConfig(AppConfig):
     verbose_name = _("Campaigns")
 
     def ready(self) -> None:
-        from campaigns import catalogue, conditions
+        from campaigns import conditions
         from campaigns.services import holdings as mine
         from compliance import holdings
         from segments import rules
-        from segments.rules.catalogue import register as offer
+        from segments.rules import catalogue
         from segments.selectors import suggestions
 
         holdings.register(holdings.Holding("messages", mine.deliveries, mine.erase_deliveries))
         rules.register("delivery", conditions.parse)
-        offer("delivery", catalogue.delivery_entry)
-        suggestions.register("campaigns", catalogue.CAMPAIGNS)
+        catalogue.register("delivery", conditions.entry)
+        suggestions.register("campaigns", suggestions.Source("campaigns.view_campaign", conditions.campaigns))

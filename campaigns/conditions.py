@@ -10,16 +10,20 @@ from typing import Any
 from django.db.models import Count, Value, lookups
 from django.utils.translation import gettext as _
 
-from campaigns.models import Delivery
+from campaigns.models import Campaign, Delivery
 from campaigns.states import DeliveryState
 from segments import causes
 from segments.rules import Compilation, Dependencies, Node, Predicate
+from segments.rules.catalogue import Entry, Field
+from segments.rules.catalogue_entries import operators
+from segments.rules.catalogue_entries import window as window_field
 from segments.rules.errors import below
 from segments.rules.nodes import IsNotTrue
 from segments.rules.operators import read_operator
 from segments.rules.parse import refuse_unknown_keys
 from segments.rules.values import TEXT
 from segments.rules.window import LIFETIME, Window, read_window
+from segments.selectors.suggestions import Suggestion, Wanted, declared
 
 ANY = "*"
 RECEIVED = (DeliveryState.SENT, DeliveryState.DELIVERED)
@@ -63,3 +67,22 @@ def parse(definition: Mapping[str, Any], path: str) -> DeliveryCondition:
     op = read_operator(definition, path, ("received", "not_received"))
     window = read_window(definition["window"], below(path, "window")) if "window" in definition else LIFETIME
     return DeliveryCondition(campaign, op, window)
+
+
+def entry() -> Entry:
+    """The form of the condition."""
+    return Entry(
+        _("Message received"),
+        "outgoing_mail",
+        [
+            operators("received", _("got a message of"), "not_received", _("did not get a message of")),
+            Field("delivery", "reference", _("Campaign"), suggest="campaigns", initial=ANY),
+            window_field(),
+        ],
+    )
+
+
+def campaigns(wanted: Wanted) -> list[Suggestion]:
+    """Suggestions for the key of a campaign, among them that of all."""
+    anything = Suggestion(ANY, _("any campaign"))
+    return [anything, *declared(Campaign)(wanted)] if wanted.term in ("", ANY) else declared(Campaign)(wanted)

@@ -71,7 +71,8 @@ class BuilderViews:
         self._require_writer(request)
         form = f"{request.user.pk}/{request.POST.get('form', '')}"
         try:
-            found = previews.preview(definition=_definition(request), form=form, now=timezone.now())
+            key = request.POST.get("key", "")
+            found = previews.preview(definition=_definition(request), form=form, key=key, now=timezone.now())
         except RuleError as error:
             return JsonResponse({"error": {"path": error.path, "reason": error.reason}})
         return JsonResponse(

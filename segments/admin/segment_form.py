@@ -49,6 +49,11 @@ class SegmentForm(forms.ModelForm):
         fields = ["key", "name", "description", "is_active", "definition"]
         widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "definition" in self.fields:
+            self.fields["definition"].widget.attrs["data-segment"] = self.instance.key
+
     def _key(self) -> str:
         """The key of the segment, for a rule must not ask for itself."""
         return str(self.cleaned_data.get("key") or self.instance.key or "")

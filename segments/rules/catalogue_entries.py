@@ -1,24 +1,16 @@
 """The kinds of condition of segments in the catalogue. Labels stand here; all else comes from the parsers' tables."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from compliance.channels import Channel
 from segments.rules.catalogue import Entry, Field, Option, register
-from segments.rules.conditions import event
+from segments.rules.conditions import anniversary, consent, event, place, sequence
 from segments.rules.conditions.attribute import COLUMNS, JSON_PREFIX
 from segments.rules.conditions.statistic import STATISTICS
-from segments.rules.errors import RuleError
-from segments.rules.window import read_window
+from segments.rules.window import LABELS
 
 PROPERTY_PREFIX = "properties."
-CALENDARS = (
-    "today", "yesterday", "this_week", "last_week", "this_month", "last_month", "this_year", "last_year",
-)  # fmt: skip
-MAX_STEPS = 5
 
 
 def attribute_entry() -> Entry:
@@ -60,33 +52,30 @@ def sequence_entry() -> Entry:
         _("Sequence of events"),
         "conversion_path",
         [
-            Field("sequence", "steps", _("Steps"), fields=step, bounds=(2, MAX_STEPS)),
             operators("did", _("did all in this order"), "did_not", _("did the first, but not the second")),
-            Field("within", "duration", _("each within"), units=["minutes", "hours", "days"], initial={"days": 1}),
+            Field("sequence", "steps", _("Steps"), fields=step, bounds=(sequence.MIN_STEPS, sequence.MAX_STEPS)),
+            Field("within", "duration", _("each within"), units=list(sequence.UNITS), initial={"days": 1}),
             window(),
         ],
     )
 
 
 def anniversary_entry() -> Entry:
-    days = [
-        Option("birth_date", _headed(COLUMNS["birth_date"][1])),
-        Option("created_at", _headed(COLUMNS["created_at"][1])),
-        Option("first_order_at", _headed(STATISTICS["stat"]["first_order_at"].label)),
-    ]
+    days = [Option(name, _headed(label)) for name, (_path, label, _is_time) in anniversary.COLUMNS.items()]
+    bounds = (anniversary.DAYS.least, anniversary.DAYS.most)
     return Entry(
         _("Anniversary"),
         "cake",
         [
             Field("anniversary", "subject", _("Yearly day of"), options=days, prefix=JSON_PREFIX, suggest="attributes"),
             Field("op", "select", options=[Option("within", _("comes within the next days"))], initial="within"),
-            Field("days", "number", _("Days"), bounds=(0, 365), initial=7),
+            Field("days", "number", _("Days"), bounds=bounds, initial=7),
         ],
     )
 
 
 def place_entry() -> Entry:
-    levels = {name: _headed(COLUMNS[name][1]) for name in ("country", "region", "city")}
+    levels = {name: _headed(COLUMNS[name][1]) for name in place.LEVELS}
     parts = [
         Field(name, "name", label, optional=name != "country", suggest="places", context=list(levels))
         for name, label in levels.items()
@@ -95,8 +84,8 @@ def place_entry() -> Entry:
         _("Place"),
         "location_on",
         [
-            operators("in", _("lives in"), "not_in", _("lives elsewhere than in")),
-            Field("place", "places", _("Places"), fields=parts, bounds=(1, 100)),
+            operators("in", _("lives in"), "not_in", _("lives outside of")),
+            Field("place", "places", _("Places"), fields=parts, bounds=(1, place.MAX_PLACES)),
         ],
     )
 
@@ -133,12 +122,12 @@ def segment_entry() -> Entry:
 
 
 def consent_entry() -> Entry:
-    channels = [Option(value, str(label)) for value, label in Channel.choices]
+    channels = [Option(value, str(label)) for value, label in consent.CHANNEL.labels.items()]
     return Entry(
         _("Consent"),
         "verified_user",
         [
-            operators("given", _("may be contacted for"), "not_given", _("may not be contacted for")),
+            operators("given", _("has agreed to"), "not_given", _("has not agreed to")),
             Field("consent", "reference", _("Purpose"), suggest="purposes"),
             Field("channel", "select", _("Channel"), options=channels, initial=Channel.EMAIL.value),
         ],
@@ -150,11 +139,10 @@ def operators(first: str, first_label: str, second: str, second_label: str) -> F
     return Field("op", "select", options=[Option(first, first_label), Option(second, second_label)], initial=first)
 
 
-def window(label: str = "") -> Field:
-    """A window of time, with the calendar periods that windows can be."""
-    calendars = _calendars()
-    readable = [Option(name, calendars[name]) for name in CALENDARS if _is_window({"calendar": name})]
-    return Field("window", "window", label or _("When"), optional=True, units=["days", "hours"], options=readable)
+def window() -> Field:
+    """A window of time: rolling, absolute, or a period of the calendar."""
+    periods = [Option(name, str(label)) for name, label in LABELS.items()]
+    return Field("window", "window", _("When"), optional=True, units=["days", "hours"], options=periods)
 
 
 def category() -> Field:
@@ -181,21 +169,6 @@ def _headed(label: str | Promise) -> str:
     """A noun phrase as a heading."""
     text = str(label)
     return text[:1].upper() + text[1:]
-
-
-def _calendars() -> Mapping[str, str]:
-    return {
-        "today": _("today"), "yesterday": _("yesterday"), "this_week": _("this week"), "last_week": _("last week"),
-        "this_month": _("this month"), "last_month": _("last month"), "this_year": _("this year"),
-        "last_year": _("last year"),
-    }  # fmt: skip
-
-
-def _is_window(form: Mapping[str, Any]) -> bool:
-    try:
-        return bool(read_window(dict(form), ""))
-    except RuleError:
-        return False
 
 
 register("attribute", attribute_entry)

@@ -33,12 +33,12 @@ class Preview:
     shares: list[Share] | None = None
 
 
-def preview(*, definition: Mapping[str, Any], form: str, now: datetime) -> Preview:
-    """Preview a rule tree. `form` tells open forms apart: a newer preview of a form stops the older one.
+def preview(*, definition: Mapping[str, Any], form: str, now: datetime, key: str = "") -> Preview:
+    """Preview a rule tree of the segment called `key`, if it has one already.
 
-    Raises `RuleError`.
+    `form` tells open forms apart: a newer preview of a form stops the older one. Raises `RuleError`.
     """
-    rule = segments.check(definition=definition)
+    rule = segments.check(definition=definition, key=key)
     sentence = rule.describe()
     with transaction.atomic():
         _take_over(form)

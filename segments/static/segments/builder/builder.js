@@ -28,6 +28,8 @@ export class Builder {
       ),
       this.announcer.element,
     );
+    // The admin's shortcuts are single letters, which are typed here to choose options.
+    this.element.addEventListener("keydown", (event) => event.key.length === 1 && event.stopPropagation());
     area.before(this.element);
     this.jsonPlace = h("div", { class: "rb-json" }, area);
     this.stage.before(this.jsonPlace);

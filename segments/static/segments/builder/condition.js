@@ -1,7 +1,7 @@
 // The editor of one condition: its kind, the fields of that kind, and what is optional behind a button.
 
 import { startComparison } from "./comparison.js";
-import { button, fill, h, icon, options } from "./dom.js";
+import { button, fill, h, icon, options, replaceAround } from "./dom.js";
 import { blank, fieldEditor, isAsked, isGiven, startField } from "./fields.js";
 
 export class ConditionEditor {
@@ -21,29 +21,31 @@ export class ConditionEditor {
   }
 
   render() {
-    this.element.replaceChildren(this.kindSelect(), ...(this.kind ? this.fields(this.kind) : this.raw()));
+    this.element.replaceChildren(...this.content());
+  }
+
+  content() {
+    return [this.kindSelect(), ...(this.kind ? this.fields(this.kind) : this.raw())];
   }
 
   // Shows the condition anew after a change that changes its inputs; the focus stays where it is.
   rebuild() {
     const active = document.activeElement;
-    this.render();
-    if (active?.dataset?.key) this.focus(active);
+    const { key } = active?.dataset ?? {};
+    const fresh = h("div", {}, this.content());
+    const same = key && inputOf(fresh, key);
+    if (same && active.tagName === "SELECT" && same.value === active.value) {
+      replaceAround(this.element, fresh, active, same); // it remembers what was typed so far to choose an option
+    } else {
+      this.element.replaceChildren(...fresh.childNodes);
+    }
+    if (key && document.activeElement !== active) this.focus(key);
     this.onchange();
   }
 
-  focus(active) {
-    const { key } = active.dataset;
-    const inputs = [...this.element.querySelectorAll("[data-key]")];
-    const same = inputs.find((input) => input.dataset.key === key);
-    if (same && active.tagName === "SELECT" && same.value === active.value) {
-      same.replaceWith(active); // with what was typed so far to choose an option
-      active.focus();
-      return;
-    }
-    // What was removed leaves the focus to what stood before it.
-    const near = same ?? inputs.find((input) => key.startsWith(input.dataset.key.split("/")[0]));
-    near?.focus();
+  // What was removed leaves the focus to what stood before it.
+  focus(key) {
+    (inputOf(this.element, key) ?? inputOf(this.element, key.split(/[-/]/)[0]))?.focus();
   }
 
   kindSelect() {
@@ -127,3 +129,6 @@ export class ConditionEditor {
     return [h("span", { class: "rb-faint" }, fill(this.texts.raw, { kind })), area];
   }
 }
+
+const inputOf = (element, key) =>
+  [...element.querySelectorAll("[data-key]")].find((input) => input.dataset.key === key);

@@ -26,6 +26,24 @@ export function options(pairs, chosen) {
   return pairs.map(([value, label]) => h("option", { value: String(value), selected: value === chosen }, label));
 }
 
+// Puts the content of `fresh` into `element`, save for `kept` deep within, which stays where it is in place of `same`:
+// an element that never leaves the page keeps the focus and all that the browser remembers of it.
+export function replaceAround(element, fresh, kept, same) {
+  const holdsKept = [...element.childNodes].find((child) => child.contains(kept));
+  const holdsSame = [...fresh.childNodes].find((child) => child.contains(same));
+  const isDeeper = holdsKept !== kept && holdsSame !== same;
+  if (!isDeeper && (holdsKept !== kept || holdsSame !== same)) {
+    element.replaceChildren(...fresh.childNodes);
+    return;
+  }
+  for (const child of [...element.childNodes]) if (child !== holdsKept) child.remove();
+  const children = [...fresh.childNodes];
+  const index = children.indexOf(holdsSame);
+  holdsKept.before(...children.slice(0, index));
+  holdsKept.after(...children.slice(index + 1));
+  if (isDeeper) replaceAround(holdsKept, holdsSame, kept, same);
+}
+
 // "Moved to {place}." with its braces filled in.
 export function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));

@@ -105,7 +105,7 @@ function subject(field, data, ctx, at) {
     },
     options(pairs, isFurther ? field.prefix : chosen),
   );
-  if (!isFurther) return main;
+  if (!isFurther) return h("span", { class: "rb-together" }, main);
   const find = finder(field, data, ctx);
   const key = new Combobox({
     label: `${field.label}: ${ctx.texts.key}`, placeholder: ctx.texts.key, texts: ctx.texts,

@@ -17,7 +17,7 @@ export class Server {
   }
 
   preview(definition, signal) {
-    return this.post(this.urls.previewUrl, { definition, form: this.form }, signal);
+    return this.post(this.urls.previewUrl, { definition, form: this.form, key: this.urls.segment }, signal);
   }
 
   async names(definition) {
