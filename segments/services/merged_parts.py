@@ -9,10 +9,20 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 
 from segments import identities
-from segments.models import Identity, IdentityKind, Profile, ProfileStats, ProfileTag, Segment, SegmentMembership
+from segments.models import (
+    Identity,
+    IdentityKind,
+    Profile,
+    ProfileStats,
+    ProfileTag,
+    Segment,
+    SegmentMembership,
+    TagExclusion,
+    TagKind,
+)
 
 COLUMNS = ("gender", "birth_date", "language", "country", "region", "city", "timezone")
 RFM = ("rfm_recency", "rfm_frequency", "rfm_monetary", "rfm_at")
@@ -26,7 +36,12 @@ def move(*, survivor: Profile, absorbed: Profile, keys: Keys, now: datetime) -> 
     """Give the survivor what the absorbed profile has; both are locked. The absorbed one is empty then."""
     in_segments = _move_rows(_frozen(absorbed.pk), survivor.pk)
     _count_members(in_segments, -1)
+    # Whoever did not want a tag does not get it back by a merge.
+    exclusions = _move_rows(TagExclusion.objects.filter(profile=absorbed), survivor.pk)
+    barred = _take(_barred(survivor.pk, absorbed.pk))
     return {
+        "exclusions": exclusions,
+        "barred": barred,
         "identities": _move_identities(survivor, absorbed, keys),
         "tags": _move_rows(ProfileTag.objects.filter(profile=absorbed), survivor.pk),
         "memberships": in_segments,
@@ -38,6 +53,8 @@ def move(*, survivor: Profile, absorbed: Profile, keys: Keys, now: datetime) -> 
 def move_back(*, survivor: Profile, absorbed: Profile, keys: Keys, snapshot: Snapshot, now: datetime) -> None:
     """Undo `move`, as far as what it moved is still there."""
     _move_identities_back(survivor, absorbed, keys, snapshot["identities"])
+    _move_rows_back(TagExclusion.objects.filter(profile=survivor), absorbed.pk, snapshot["exclusions"])
+    _put_back(ProfileTag, snapshot["barred"])
     _move_rows_back(ProfileTag.objects.filter(profile=survivor), absorbed.pk, snapshot["tags"])
     _move_rows_back(_frozen(survivor.pk), absorbed.pk, snapshot["memberships"])
     _count_members(snapshot["memberships"], 1)
@@ -171,23 +188,38 @@ def _move_rows(rows: QuerySet[Any], survivor_id: int) -> Snapshot:
         except IntegrityError:
             continue
         moved.append(pk)
-    left = [pk for pk in found if pk not in moved]
-    if not left:
-        return {"moved": moved, "kept": []}
-    table = connection.ops.quote_name(rows.model._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(TAKE.format(table=table), [left])
-        kept = [row for (row,) in cursor.fetchall()]
-    return {"moved": moved, "kept": kept}
+    return {"moved": moved, "kept": _take(rows.filter(pk__in=set(found) - set(moved)))}
 
 
 def _move_rows_back(rows: QuerySet[Any], absorbed_id: int, found: Snapshot) -> None:
     """`rows` are the survivor's."""
     rows.filter(pk__in=found["moved"]).update(profile=absorbed_id)
+    _put_back(rows.model, found["kept"])
+
+
+def _take(rows: QuerySet[Any]) -> list[str]:
+    """Remove these rows; returns them as JSON."""
     table = connection.ops.quote_name(rows.model._meta.db_table)
+    wanted = list(rows.values_list("pk", flat=True))
+    if not wanted:
+        return []
     with connection.cursor() as cursor:
-        for row in found["kept"]:
+        cursor.execute(TAKE.format(table=table), [wanted])
+        return [row for (row,) in cursor.fetchall()]
+
+
+def _put_back(model: type[Model], taken: Sequence[str]) -> None:
+    table = connection.ops.quote_name(model._meta.db_table)
+    with connection.cursor() as cursor:
+        for row in taken:
             cursor.execute(PUT_BACK.format(table=table), [row])
+
+
+def _barred(survivor_id: int, absorbed_id: int) -> QuerySet[ProfileTag]:
+    """Tags that one of the two carries and the other does not want."""
+    unwanted = TagExclusion.objects.filter(profile=survivor_id).values("tag")
+    carried = ProfileTag.objects.filter(profile__in=[survivor_id, absorbed_id])
+    return carried.filter(Q(tag__in=unwanted) | Q(tag__parent__in=unwanted, tag__kind=TagKind.CATEGORY))
 
 
 def _frozen(profile_id: int) -> QuerySet[SegmentMembership]:

@@ -92,7 +92,7 @@ _ADD = f"""
         FROM latest l
         JOIN segments_tag definition ON definition.id = l.tag_id
         JOIN segments_tag tag ON tag.parent_id = l.tag_id AND tag.kind = 'category' AND tag.category = l.category
-        JOIN segments_profile ON subject_id = l.profile_id
+        JOIN segments_profile ON subject_id = l.profile_id AND merged_into_id IS NULL
         WHERE NOT EXISTS (
             SELECT FROM segments_tagexclusion x WHERE x.profile_id = l.profile_id AND x.tag_id IN (tag.id, l.tag_id)
         )
