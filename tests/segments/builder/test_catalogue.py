@@ -18,7 +18,7 @@ from segments.rules.conditions.statistic import STATISTICS
 from segments.rules.values import Boolean, Choice, Day, Moment, Number, ValueType
 
 MADE_OF_TEXT = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|https?://(?!www\.w3)"
-BUILT = {"empty": ["all", "any", "none"], "move": ["up", "down", "into", "out"]}
+BUILT = {"empty": ["all", "any", "none"], "move": ["up", "down", "into", "out", "handle"]}
 VALUES: dict[str, Any] = {
     "text": "tea", "number": 4, "moment": "2026-03-01T12:00", "day": "2026-03-01",
 }  # fmt: skip
