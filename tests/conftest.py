@@ -1,10 +1,15 @@
-"""Fixtures for all tests. The database is the embedded PostgreSQL, or `DATABASE_URL` when that is set."""
+"""Fixtures for all tests. The database is the embedded PostgreSQL, or `DATABASE_URL` when that is set.
 
+The files are spread over processes, each with a database of its own; `-n 0` runs all in one.
+"""
+
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pgtrigger
 import pytest
+from django.conf import settings
 from django.test import TransactionTestCase
 
 from config.services import hold_services
@@ -12,6 +17,8 @@ from config.services import hold_services
 
 def pytest_configure() -> None:
     hold_services()
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        settings.CACHES["default"]["KEY_PREFIX"] = worker
 
 
 @pytest.fixture

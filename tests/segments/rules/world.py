@@ -7,13 +7,15 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
-
 from compliance.models import ConsentRecord, ConsentState, Subject
 from segments.models import Event, Profile, ProfileStats, ProfileTag, Segment, SegmentMembership, Source, Tag
+from segments.partitions import ensure_months
+from segments.services import event_store
 from tests.factories.compliance import NoticeFactory, PurposeFactory
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+MONTHS = (date(2025, 12, 1), date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1))
+"""All in which something happens."""
 CITIES = ("", "Shanghai", "Beijing", "shang", "100% Town_", "上海")
 CATEGORIES = ("", "tea", "fruit", "toys")
 EVENTS = ("purchase", "browse")
@@ -165,7 +167,7 @@ def store(people: list[Person]) -> list[int]:
 
 
 def _store_events(events: list[tuple[int, Happening]]) -> None:
-    _partition_for_all()
+    ensure_months(event_store.EVENT_TABLE, MONTHS)
     source, _ = Source.objects.get_or_create(key="shop")
     Event.objects.bulk_create(
         Event(
@@ -206,11 +208,3 @@ def _store_consents(rows: list[tuple[int, tuple[str, str], str, datetime | None]
             subject_id=person, purpose=notice.purpose, channel=channel, action=action, record=record,
             occurred_at=record.occurred_at, expires_at=end,
         )  # fmt: skip
-
-
-def _partition_for_all() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TABLE IF NOT EXISTS segments_event_of_test PARTITION OF segments_event"
-            " FOR VALUES FROM ('2025-12-01') TO ('2026-04-01')"
-        )
