@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from compliance.actors import SYSTEM
 from segments.partitions import ensure_months, month_of, next_month
-from segments.services import event_store, followup, rfm, segments, tags
+from segments.services import event_store, followup, rfm, segment_history, segment_uploads, segments, tags
 
 
 @shared_task
@@ -17,6 +17,16 @@ def follow_up() -> None:
 @shared_task
 def refresh_segments() -> None:
     segments.refresh_all(now=timezone.now(), actor=SYSTEM)
+
+
+@shared_task
+def take_in_uploads() -> None:
+    segment_uploads.take_in_waiting(now=timezone.now(), actor=SYSTEM)
+
+
+@shared_task
+def forget_segment_history() -> None:
+    segment_history.forget(now=timezone.now(), actor=SYSTEM)
 
 
 @shared_task

@@ -127,10 +127,10 @@ def _run(
     ImportJob.objects.filter(pk=job.pk).update(rows_total=reader.total, state=ImportState.RUNNING, error="")
     try:
         for batch in reader.batches(skip=job.rows_done, size=size):
-            _store_batch(job.pk, batch, take)
+            store_batch(job.pk, batch, take)
             if progress:
                 progress(batch.last, reader.total)
-        _finish(job, actor, now)
+        finish(job, actor, now)
     except BaseException as error:
         reason = f"{type(error).__name__}: {error}"
         ImportJob.objects.filter(pk=job.pk).update(state=ImportState.FAILED, error=reason)
@@ -139,7 +139,7 @@ def _run(
     return job
 
 
-def _store_batch(job_id: int, batch: Batch, take: Take) -> None:
+def store_batch(job_id: int, batch: Batch, take: Take) -> None:
     with transaction.atomic():
         job = ImportJob.objects.select_for_update().get(pk=job_id)
         if job.rows_done >= batch.first:
@@ -166,7 +166,7 @@ def _store_batch(job_id: int, batch: Batch, take: Take) -> None:
         )
 
 
-def _finish(job: ImportJob, actor: str, now: datetime) -> None:
+def finish(job: ImportJob, actor: str, now: datetime) -> None:
     with transaction.atomic():
         ImportJob.objects.filter(pk=job.pk).update(state=ImportState.FINISHED, finished_at=now)
         job.refresh_from_db()

@@ -2,25 +2,35 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import rfc8785
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 from django.utils.translation import gettext as _
 
 from compliance.services import audit
 from segments import causes
-from segments.models import Segment, SegmentVersion, Tag
+from segments.models import Segment, SegmentKind, SegmentVersion, Tag
 from segments.rules import Rule, RuleError, parse
 from segments.rules.errors import below
-from segments.selectors import tag_dependencies
+from segments.selectors import segment_usage, tag_dependencies
+from segments.selectors.segment_usage import SegmentUser
 from segments.services import memberships
 from segments.services.memberships import RefreshResult
 
 logger = logging.getLogger(__name__)
+
+
+class SegmentInUseError(Exception):
+    """The segment cannot go: `users` ask for it."""
+
+    def __init__(self, users: Sequence[SegmentUser]) -> None:
+        super().__init__(", ".join(f"{user.kind} {user.name}" for user in users))
+        self.users = users
 
 
 @transaction.atomic
@@ -30,20 +40,26 @@ def create(
     name: str,
     definition: Mapping[str, Any],
     description: str = "",
+    kind: str = SegmentKind.DYNAMIC,
     actor: str,
     now: datetime,
     user: User | None = None,
 ) -> Segment:
-    """Create a segment, still without members, with version 1 of its definition.
+    """Create a segment with version 1 of its definition. A snapshot is taken at once; the others have no members yet.
 
     Raises `RuleError` for the definition and `ValidationError`, by field, for a key that is malformed or
-    taken.
+    taken, an unknown kind, and a definition for a list of people, which has none (`{}`).
     """
-    rule = check(definition=definition, key=key)
-    segment = Segment(key=key, name=name, description=description, definition=rule.to_json())
+    wanted = _definition(kind, definition, key)
+    is_snapshot = kind == SegmentKind.SNAPSHOT
+    segment = Segment(
+        key=key, name=name, description=description, kind=kind, definition=wanted, taken_at=now if is_snapshot else None
+    )
     segment.full_clean()
     segment.save()
     _add_version(segment, action="segment.created", actor=actor, now=now, user=user)
+    if is_snapshot:
+        _take(segment, now=now, actor=actor)
     return segment
 
 
@@ -53,9 +69,10 @@ def change_definition(
 ) -> Segment:
     """Give a segment a new version of its definition; the same definition again changes nothing.
 
-    Members change with the next refresh. Raises `RuleError`.
+    Members change with the next refresh, those of a snapshot when it is taken again. Raises `RuleError`, and
+    `ValidationError` for a list of people.
     """
-    wanted = check(definition=definition, key=segment.key).to_json()
+    wanted = _definition(segment.kind, definition, segment.key)
     locked = Segment.objects.select_for_update().get(pk=segment.pk)
     if locked.definition == wanted:
         return locked
@@ -64,6 +81,20 @@ def change_definition(
     locked.save(update_fields=["definition", "version"])
     _add_version(locked, action="segment.definition_changed", actor=actor, now=now, user=user)
     return locked
+
+
+@transaction.atomic
+def restore(*, segment: Segment, version: int, actor: str, now: datetime, user: User | None = None) -> Segment:
+    """Give a segment the definition that it had in an earlier version, as a new version.
+
+    Raises `SegmentVersion.DoesNotExist`, and `RuleError` when the definition cannot be used any more.
+    """
+    earlier = SegmentVersion.objects.get(segment=segment, version=version)
+    changed = change_definition(segment=segment, definition=earlier.definition, actor=actor, now=now, user=user)
+    if changed.version != segment.version:
+        details = {"version": changed.version, "restored": version}
+        _leaf(changed, "segment.version_restored", details, actor=actor, now=now)
+    return changed
 
 
 @transaction.atomic
@@ -83,17 +114,46 @@ def change_details(
 
 
 @transaction.atomic
+def archive(*, segment: Segment, actor: str, now: datetime) -> Segment:
+    """Put a segment out of use: it keeps its members, history and versions, and follows nothing any more.
+
+    Raises `SegmentInUseError` while a campaign, a cap, a tag or another segment asks for it.
+    """
+    users = segment_usage.users_of(segment)
+    if users:
+        raise SegmentInUseError(users)
+    return change_details(
+        segment=segment, name=segment.name, description=segment.description, is_active=False, actor=actor, now=now
+    )
+
+
+@transaction.atomic
 def refresh(*, segment: Segment, now: datetime, actor: str) -> RefreshResult:
     """Make the members exactly those for whom the definition holds at `now`; waits for a refresh under way.
 
-    Raises `RuleError` when the definition holds a kind of condition that is not registered any more.
+    Only a dynamic segment follows its definition; the members of others stay as they are. Raises `RuleError` when the
+    definition holds a kind of condition that is not registered any more.
     """
     memberships.lock(segment.pk)
-    return _refresh(segment.pk, now=now, actor=actor)
+    current = Segment.objects.get(pk=segment.pk)
+    if current.kind != SegmentKind.DYNAMIC:
+        return RefreshResult(entered=0, left=0, members=current.member_count)
+    return _refresh(current, now=now, actor=actor, cause=causes.REFRESH)
+
+
+@transaction.atomic
+def take_snapshot(*, segment: Segment, now: datetime, actor: str) -> RefreshResult:
+    """Take a snapshot anew: its members become those for whom the definition holds at `now`.
+
+    Raises `ValidationError` for a segment that is none, and `RuleError`.
+    """
+    if segment.kind != SegmentKind.SNAPSHOT:
+        raise ValidationError({"kind": _("This segment is no snapshot.")})
+    return _take(segment, now=now, actor=actor)
 
 
 def refresh_all(*, now: datetime, actor: str) -> dict[str, RefreshResult]:
-    """Refresh every active segment in a transaction of its own; returns the results by segment key.
+    """Refresh every active dynamic segment in a transaction of its own; returns the results by segment key.
 
     Those that others ask for come first. A segment that is being refreshed is passed over, and one that fails is logged
     and does not stop the others.
@@ -103,16 +163,33 @@ def refresh_all(*, now: datetime, actor: str) -> dict[str, RefreshResult]:
         try:
             with transaction.atomic():
                 if memberships.try_lock(pk):
-                    results[key] = _refresh(pk, now=now, actor=actor)
+                    segment = Segment.objects.get(pk=pk)
+                    results[key] = _refresh(segment, now=now, actor=actor, cause=causes.CLOCK)
         except (RuleError, DatabaseError):
             logger.exception("segment %s could not be refreshed", key)
     return results
 
 
-def _refresh(segment_id: int, *, now: datetime, actor: str) -> RefreshResult:
-    segment = Segment.objects.get(pk=segment_id)
-    result = memberships.exchange(segment_id=segment_id, rule=parse(segment.definition), now=now)
-    Segment.objects.filter(pk=segment_id).update(member_count=result.members, refreshed_at=now)
+def _take(segment: Segment, *, now: datetime, actor: str) -> RefreshResult:
+    memberships.lock(segment.pk)
+    current = Segment.objects.get(pk=segment.pk)
+    result = _refresh(current, now=now, actor=actor, cause=causes.SNAPSHOT)
+    Segment.objects.filter(pk=segment.pk).update(taken_at=now)
+    _leaf(current, "segment.snapshot_taken", {"members": result.members}, actor=actor, now=now)
+    if tag_dependencies.is_cause_watched(causes.segment(segment.key)):
+        memberships.tell_followers(segment=current, now=now)
+    return result
+
+
+def _refresh(segment: Segment, *, now: datetime, actor: str, cause: str) -> RefreshResult:
+    if cause != causes.SNAPSHOT and segment.refreshed_version != segment.version:
+        cause = causes.DEFINITION
+    result = memberships.exchange(
+        segment_id=segment.pk, rule=parse(segment.definition), now=now, cause=cause, version=segment.version
+    )
+    Segment.objects.filter(pk=segment.pk).update(
+        member_count=result.members, refreshed_at=now, refreshed_version=segment.version
+    )
     if result.entered or result.left:
         details = {
             "version": segment.version,
@@ -122,6 +199,14 @@ def _refresh(segment_id: int, *, now: datetime, actor: str) -> RefreshResult:
         }
         _leaf(segment, "segment.members_changed", details, actor=actor, now=now)
     return result
+
+
+def _definition(kind: str, definition: Mapping[str, Any], key: str) -> dict[str, Any]:
+    if kind != SegmentKind.UPLOADED:
+        return check(definition=definition, key=key).to_json()
+    if definition:
+        raise ValidationError({"definition": _("A list of people has no rule.")})
+    return {}
 
 
 def check(*, definition: Mapping[str, Any], key: str = "") -> Rule:
