@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
+from django.utils.text import capfirst
+
 from segments.rules.errors import RuleError, below
 from segments.rules.parse import parse_tree
 from segments.rules.registry import GROUP_KINDS
@@ -32,7 +34,7 @@ def differences(before: Any, after: Any) -> list[NodeChange]:
 def in_words(definition: Any) -> str:
     """A rule tree as a sentence, or as JSON when it is no rule any more: its kind may have gone with an app."""
     try:
-        return parse_tree(definition).describe()
+        return str(capfirst(parse_tree(definition).describe()))
     except RuleError:
         return json.dumps(definition, ensure_ascii=False)
 

@@ -29,7 +29,7 @@ def changes_after(
 def changes_of(profile_id: int, limit: int = 50) -> Sequence[SegmentChange]:
     """The last changes of a person, latest first; also what they did as profiles that this one has taken in."""
     rows = SegmentChange.objects.filter(Q(profile=profile_id) | Q(profile__merged_into=profile_id))
-    return rows.select_related("segment").order_by("-at", "-pk")[:limit]
+    return list(rows.select_related("segment").order_by("-at", "-pk")[:limit])
 
 
 def cause_in_words(cause: str) -> str:
