@@ -21,7 +21,7 @@ class SegmentsOfProfile:
         rows = [(reason, cause_in_words(reason.cause) if reason.cause else "") for reason in found]
         return render_to_string("segments/admin/profile_segments.html", {"reasons": rows})
 
-    @display(description=_("segment history"))
+    @display(description=_("entries and exits"))
     def segment_history(self, obj: Profile) -> str:
         rows = [(change, cause_in_words(change.cause)) for change in segment_history.changes_of(obj.pk, CHANGES)]
         return render_to_string("segments/admin/profile_segment_history.html", {"changes": rows})

@@ -131,7 +131,7 @@ class SegmentAdmin(BuilderViews, UploadViews, VersionViews, ModelAdmin):
         url = reverse("admin:segments_segmentmembership_changelist")
         return HttpResponse(status=302, headers={"Location": f"{url}?segment__id__exact={object_id}"})
 
-    @action(description=_("History"), permissions=["history"], url_path="history-of-members")
+    @action(description=_("Entries and exits"), permissions=["history"], url_path="entries-and-exits")
     def show_history(self, request: HttpRequest, object_id: int) -> HttpResponse:
         url = reverse("admin:segments_segmentchange_changelist")
         return HttpResponse(status=302, headers={"Location": f"{url}?segment__id__exact={object_id}"})

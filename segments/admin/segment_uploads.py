@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -33,7 +34,6 @@ IDENTIFIERS = [
     ("uid", _("Public id of the profile")),
 ]
 PASTED = "list.csv"
-STATE_COLOURS = {"waiting": "warning", "running": "info", "finished": "success", "failed": "danger"}
 
 
 class UploadForm(forms.Form):
@@ -91,9 +91,9 @@ class UploadInline(ReadOnlyInline):
         url = reverse("admin:segments_importjob_change", args=[obj.pk])
         return format_html('<a class="underline" href="{}">{}</a>', url, obj.job.file_name)
 
-    @display(description=_("state"), label=STATE_COLOURS)
-    def status(self, obj: SegmentUpload) -> tuple[str, str]:
-        return obj.job.state, obj.job.get_state_display()
+    @display(description=_("state"))
+    def status(self, obj: SegmentUpload) -> str:
+        return obj.job.get_state_display()
 
     @display(description=_("progress"))
     def progress(self, obj: SegmentUpload) -> str:
@@ -114,8 +114,8 @@ class UploadInline(ReadOnlyInline):
         return format_html(link, url, obj.job.rejected) if obj.job.rejected else 0
 
     @display(description=_("uploaded at"))
-    def uploaded_at(self, obj: SegmentUpload) -> Any:
-        return obj.job.started_at
+    def uploaded_at(self, obj: SegmentUpload) -> str:
+        return date_format(timezone.localtime(obj.job.started_at), "DATETIME_FORMAT")
 
 
 class UploadViews:

@@ -28,8 +28,8 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField(verbose_name='at')),
             ],
             options={
-                'verbose_name': 'segment change',
-                'verbose_name_plural': 'segment history',
+                'verbose_name': 'entry or exit',
+                'verbose_name_plural': 'entries and exits',
                 'ordering': ['-id'],
             },
         ),

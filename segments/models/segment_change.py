@@ -35,8 +35,8 @@ class SegmentChange(models.Model):
     at = models.DateTimeField(_("at"))
 
     class Meta:
-        verbose_name = _("segment change")
-        verbose_name_plural = _("segment history")
+        verbose_name = _("entry or exit")
+        verbose_name_plural = _("entries and exits")
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["profile", "at"], name="segment_change_of_person"),

@@ -44,4 +44,4 @@ class SegmentUpload(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.segment_id}: {self.mode} {self.job_id}"
+        return f"#{self.job_id}"
