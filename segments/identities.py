@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from compliance import addresses, vault
 from segments.models import IdentityKind, Source
-from segments.profile_input import CONTROL, InputError, ProfileInput
+from segments.profile_input import CONTROL, IDENTIFIERS, InputError, ProfileInput
 
 FIELD_KINDS = {
     "external_id": IdentityKind.EXTERNAL,
@@ -13,6 +13,11 @@ FIELD_KINDS = {
     "wechat": IdentityKind.WECHAT,
     "device": IdentityKind.DEVICE,
 }
+
+Named = tuple[str, str]
+"""An identifier's field and its value, such as ("email", "li@example.com")."""
+NOBODY = ("", "")
+NEEDED = f"one of {', '.join(IDENTIFIERS)} is needed"
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,17 @@ def key_of(field: str, value: str, source: Source | None) -> tuple[IdentityKey, 
         raise InputError(field, str(error)) from None
     digested = f"{source.key}\0{written}" if kind == IdentityKind.EXTERNAL and source else written
     return IdentityKey(kind.value, addresses.digest(kind, digested)), written
+
+
+def key_or_error(named: Named, source: Source) -> IdentityKey | InputError:
+    """The key of one identifier, or why it has none."""
+    field, value = named
+    if field not in FIELD_KINDS:
+        return InputError("identifier", NEEDED)
+    try:
+        return key_of(field, value, source)[0]
+    except InputError as error:
+        return error
 
 
 def keys_of(given: ProfileInput, source: Source) -> dict[IdentityKey, str]:

@@ -13,18 +13,15 @@ from segments import event_cleaning, identities, value_types
 from segments.cleaning import DailyLimit, Verdict
 from segments.event_input import NAME, EventInput, check, dedup_key
 from segments.event_line import line, utc
+from segments.identities import NEEDED, NOBODY, IdentityKey, Named
 from segments.models import Profile, Source
 from segments.partitions import month_of
-from segments.profile_input import IDENTIFIERS, InputError
+from segments.profile_input import InputError
 from segments.selectors.cleaning import EventRules
 from segments.selectors.identities import owners as owners_of
 from segments.selectors.value_types import event_schemas
 from segments.services import event_store, quality
 from segments.services.quarantine_intake import Holding, Kept
-
-Named = tuple[str, str]  # an identifier's field and its value, such as ("email", "li@example.com")
-NOBODY = ("", "")
-NEEDED = f"one of {', '.join(IDENTIFIERS)} is needed"
 
 
 class UnknownPersonError(InputError):
@@ -121,22 +118,16 @@ def _store(
 
 def find_people(*, source: Source, named: Iterable[Named]) -> dict[Named, int | InputError]:
     """The people with these identifiers by one look-up, or why there is none (`UnknownPersonError`: nobody yet)."""
-    keys = {name: _key(name, source) for name in named}
-    owners = owners_of([key for key in keys.values() if isinstance(key, identities.IdentityKey)])
+    return find_owners({name: identities.key_or_error(name, source) for name in named})
+
+
+def find_owners(keys: Mapping[Named, IdentityKey | InputError]) -> dict[Named, int | InputError]:
+    """As `find_people`, by keys at hand."""
+    owners = owners_of([key for key in keys.values() if isinstance(key, IdentityKey)])
     return {
         name: key if isinstance(key, InputError) else owners.get(key) or UnknownPersonError(name[0])
         for name, key in keys.items()
     }
-
-
-def _key(name: Named, source: Source) -> identities.IdentityKey | InputError:
-    field, value = name
-    if field not in identities.FIELD_KINDS:
-        return InputError("identifier", NEEDED)
-    try:
-        return identities.key_of(field, value, source)[0]
-    except InputError as error:
-        return error
 
 
 def _by_uid(uids: set[UUID]) -> dict[UUID, int]:

@@ -1,17 +1,19 @@
 """Taking in files of people and events: in batches, resumable, idempotent, no row lost.
 
 One job stands for one file with one mapping. Each batch is stored in one transaction together with the job's counters,
-so an interrupted job goes on after the last batch, and a finished one is not repeated. Where no column is mapped to the
+so an interrupted job goes on after the last batch, and a finished one is not repeated. A thread reads the next batch
+while PostgreSQL stores the one before. Where no column is mapped to the
 event id, a row's event id is the job's fingerprint (SHA-256 of the file and how it is read) and the row's number, so
 the same file adds nothing twice.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
@@ -19,6 +21,7 @@ from django.db import transaction
 from compliance import keys, vault
 from compliance.services import audit
 from segments import event_input
+from segments.event_rows import EventRowReader, EventRows
 from segments.imports import mapping as mappings
 from segments.imports.batch import Batch
 from segments.imports.outcome import Outcome
@@ -34,7 +37,15 @@ EVENT_BATCH = 50_000
 FIELD_LENGTH = 64
 REASON_LENGTH = 240
 Progress = Callable[[int, int], None]
-Take = Callable[[Batch], Outcome]
+Read = TypeVar("Read", Batch, EventRows)
+
+
+class File(Protocol[Read]):
+    """How the rows of one kind of file are read, without the database, and stored."""
+
+    def reading(self) -> Callable[[Batch], Read]: ...
+
+    def store(self, read: Read, /) -> Outcome: ...
 
 
 def import_profiles(
@@ -51,7 +62,7 @@ def import_profiles(
     source = sources.get_or_create(source_key)
     job = _job(ImportKind.PROFILES, path, source, completed, {}, now)
     file = ProfileFile(source, completed, actor, now)
-    return _run(job, reader, file.take, PROFILE_BATCH, actor, now, progress)
+    return _run(job, reader, file, PROFILE_BATCH, actor, now, progress)
 
 
 def import_events(
@@ -72,8 +83,9 @@ def import_events(
     source = sources.get_or_create(source_key)
     options = {"name": name, "currency": currency, "timezone": timezone, "create_missing": create_missing}
     job = _job(ImportKind.EVENTS, path, source, completed, options, now)
-    file = EventFile(source, completed, job.fingerprint, name, currency, zone, create_missing, actor, now)
-    return _run(job, reader, file.take, EVENT_BATCH, actor, now, progress)
+    rows = EventRowReader(source, completed, job.fingerprint, name, currency, zone, now)
+    file = EventFile(rows, create_missing, actor)
+    return _run(job, reader, file, EVENT_BATCH, actor, now, progress)
 
 
 def rejected_row(rejected: RejectedRow) -> dict[str, Any]:
@@ -120,14 +132,14 @@ def _job(
 
 
 def _run(
-    job: ImportJob, reader: Reader, take: Take, size: int, actor: str, now: datetime, progress: Progress | None
+    job: ImportJob, reader: Reader, file: File[Read], size: int, actor: str, now: datetime, progress: Progress | None
 ) -> ImportJob:
     if job.state == ImportState.FINISHED:
         return job
     ImportJob.objects.filter(pk=job.pk).update(rows_total=reader.total, state=ImportState.RUNNING, error="")
     try:
-        for batch in reader.batches(skip=job.rows_done, size=size):
-            store_batch(job.pk, batch, take)
+        for batch, read in _read_ahead(reader.batches(skip=job.rows_done, size=size), file):
+            store_batch(job.pk, batch, read, file)
             if progress:
                 progress(batch.last, reader.total)
         finish(job, actor, now)
@@ -139,12 +151,26 @@ def _run(
     return job
 
 
-def store_batch(job_id: int, batch: Batch, take: Take) -> None:
+def _read_ahead(batches: Iterator[Batch], file: File[Read]) -> Iterator[tuple[Batch, Read]]:
+    """Each batch with what was read of it, the next one being read meanwhile."""
+
+    def following(read: Callable[[Batch], Read]) -> tuple[Batch, Read] | None:
+        batch = next(batches, None)
+        return (batch, read(batch)) if batch else None
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as reading:
+        ahead = reading.submit(following, file.reading())
+        while found := ahead.result():
+            ahead = reading.submit(following, file.reading())
+            yield found
+
+
+def store_batch(job_id: int, batch: Batch, read: Read, file: File[Read]) -> None:
     with transaction.atomic():
         job = ImportJob.objects.select_for_update().get(pk=job_id)
         if job.rows_done >= batch.first:
             return  # another process is importing the same file and was here first
-        outcome = take(batch)
+        outcome = file.store(read)
         job.rows_done += batch.size
         job.accepted += outcome.accepted
         job.duplicates += outcome.duplicates

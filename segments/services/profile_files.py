@@ -1,6 +1,6 @@
 """People from the rows of a file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +21,11 @@ class ProfileFile:
     actor: str
     now: datetime
 
-    def take(self, batch: Batch) -> Outcome:
+    def reading(self) -> Callable[[Batch], Batch]:
+        """Nothing is read ahead of a batch."""
+        return lambda batch: batch
+
+    def store(self, batch: Batch) -> Outcome:
         """Create and update the people of the rows that fit and say of the others why not."""
         refused: dict[int, InputError] = {}
         inputs: dict[int, ProfileInput] = {}

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +34,34 @@ from segments.services.segment_lists import ACCEPTED, DUPLICATE, IDENTIFIER_NAME
 MAX_BYTES = 32 * 1024 * 1024
 BATCH = 5_000
 LOCK = 0x48454544_05
+
+
+class MemberFile:
+    """A file of people, read by one column; `people` are the ids of those found so far."""
+
+    def __init__(self, source: Source, identifier: str, column: str) -> None:
+        self.people: set[int] = set()
+        self._source, self._identifier, self._column = source, identifier, column
+
+    def reading(self) -> Callable[[Batch], Batch]:
+        """Rows need no reading ahead."""
+        return lambda batch: batch
+
+    def store(self, batch: Batch, /) -> Outcome:
+        """Find the people of a batch; who is found again is a duplicate."""
+        values = batch.column(self._column, cells.text)
+        found = segment_lists.find([Named(self._identifier, value) for value in values], self._source)
+        refused: dict[int, InputError] = {}
+        counts: Counter[str] = Counter()
+        for place, owner in enumerate(found):
+            if place in batch.malformed:
+                refused[place] = InputError("", batch.malformed[place].reason)
+            elif isinstance(owner, InputError):
+                refused[place] = owner
+            else:
+                counts[DUPLICATE if owner in self.people else ACCEPTED] += 1
+                self.people.add(owner)
+        return Outcome(accepted=counts[ACCEPTED], duplicates=counts[DUPLICATE], refused=refused)
 
 
 def receive(
@@ -94,7 +122,7 @@ def _take_in_file(upload: SegmentUpload, now: datetime) -> None:
     job = upload.job
     content = base64.b64decode(vault.decrypt(_key(), bytes(upload.file_encrypted), _context(job)))
     identifier = next(name for name in IDENTIFIER_NAMES if name in job.mapping)
-    people: set[int] = set()
+    file = MemberFile(job.source, identifier, job.mapping[identifier])
     with transaction.atomic():
         job.rejected_rows.all().delete()
         ImportJob.objects.filter(pk=job.pk).update(
@@ -104,11 +132,9 @@ def _take_in_file(upload: SegmentUpload, now: datetime) -> None:
     try:
         with _opened(content, job.file_name) as reader:
             for batch in reader.batches(skip=0, size=BATCH):
-                imports.store_batch(
-                    job.pk, batch, lambda rows: _match(rows, job.source, identifier, job.mapping[identifier], people)
-                )
+                imports.store_batch(job.pk, batch, batch, file)
         with transaction.atomic():
-            result = segment_lists.apply(upload.segment, people, upload.mode, now, upload.uploaded_by)
+            result = segment_lists.apply(upload.segment, file.people, upload.mode, now, upload.uploaded_by)
             SegmentUpload.objects.filter(pk=upload.pk).update(
                 entered=result.entered, left=result.left, file_encrypted=b""
             )
@@ -117,23 +143,6 @@ def _take_in_file(upload: SegmentUpload, now: datetime) -> None:
         reason = f"{type(error).__name__}: {error}"
         ImportJob.objects.filter(pk=job.pk).update(state=ImportState.FAILED, error=reason)
         SegmentUpload.objects.filter(pk=upload.pk).update(file_encrypted=b"")
-
-
-def _match(batch: Batch, source: Source, identifier: str, column: str, seen: set[int]) -> Outcome:
-    """Find the people of a batch; those found for the first time are put into `seen`."""
-    values = batch.column(column, cells.text)
-    found = segment_lists.find([Named(identifier, value) for value in values], source)
-    refused: dict[int, InputError] = {}
-    counts: Counter[str] = Counter()
-    for place, owner in enumerate(found):
-        if place in batch.malformed:
-            refused[place] = InputError("", batch.malformed[place].reason)
-        elif isinstance(owner, InputError):
-            refused[place] = owner
-        else:
-            counts[DUPLICATE if owner in seen else ACCEPTED] += 1
-            seen.add(owner)
-    return Outcome(accepted=counts[ACCEPTED], duplicates=counts[DUPLICATE], refused=refused)
 
 
 @contextmanager

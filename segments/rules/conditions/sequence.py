@@ -7,7 +7,7 @@ first of two steps came, and the second did not within `within` after it; only f
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value, lookups
@@ -82,9 +82,16 @@ class SequenceCondition(Node):
         rows = Event.objects.filter(
             Q(occurred_at__gt=OuterRef("occurred_at")),
             Q(occurred_at__lte=OuterRef("occurred_at") + Value(self._within)),
-            **self.steps[place].filters(), profile=OuterRef("profile_id"), occurred_at__lte=compilation.now,
+            **self.steps[place].filters(), **self._bounds(place, compilation.now), profile=OuterRef("profile_id"),
         )  # fmt: skip
         return rows.filter(Exists(self._following(place + 1, compilation))) if place + 1 < len(self.steps) else rows
+
+    def _bounds(self, place: int, now: datetime) -> dict[str, datetime]:
+        """When that step can have been at all: constants, so that partitions outside are unread."""
+        window = self.window.filters("occurred_at", now)
+        ends = [bound + place * self._within for lookup, bound in window.items() if lookup.endswith(("__lt", "__lte"))]
+        starts = {lookup: bound for lookup, bound in window.items() if lookup.endswith(("__gt", "__gte"))}
+        return {**starts, "occurred_at__lte": min([now, *ends])}
 
     def describe(self) -> str:
         names = [step.describe() for step in self.steps]
