@@ -22,10 +22,11 @@ LOCK_NAMESPACE = 0x53454700
 # One statement, and people as one array: as parameters of their own, a thousand of them cost more than the question.
 EXCHANGE_SOME = """
     , why (profile_id, cause) AS MATERIALIZED (
-        SELECT * FROM unnest(%(people)s::bigint[], %(causes)s::text[])
+        SELECT person, (%(causes)s::text[])[place]
+        FROM unnest(%(people)s::bigint[], %(places)s::int[]) AS touched (person, place)
     ), gone AS (
         DELETE FROM segments_segmentmembership m
-        WHERE m.segment_id = %(segment)s AND m.profile_id = ANY(%(people)s)
+        WHERE m.segment_id = %(segment)s AND m.profile_id = ANY(%(people)s::bigint[])
           AND NOT EXISTS (SELECT FROM wanted w WHERE w.profile_id = m.profile_id)
         RETURNING profile_id
     ), come AS (
@@ -197,9 +198,11 @@ def recheck_some(
     lock(segment.pk)
     ids = sorted(people)
     sql, params = rule.queryset(now, only=ids).query.sql_with_params()
+    known = sorted(set(people.values()))
+    place = {cause: number for number, cause in enumerate(known, 1)}
     given = {
-        "people": ids, "causes": [people[person] for person in ids], "segment": segment.pk, "now": now,
-        "version": segment.version,
+        "people": _array(ids), "places": _array(place[people[person]] for person in ids), "causes": known,
+        "segment": segment.pk, "now": now, "version": segment.version,
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(*_named(f"WITH wanted (profile_id) AS MATERIALIZED ({sql})", params, EXCHANGE_SOME, given))
@@ -216,6 +219,11 @@ def recheck_some(
 def _changed(cursor: Any, statement: str, given: Mapping[str, Any]) -> int:
     cursor.execute(statement + TELL, given)
     return int(cursor.fetchone()[0])
+
+
+def _array(numbers: Iterable[int]) -> str:
+    """Numbers as PostgreSQL writes an array: quicker by far than a list as a parameter."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def _named(
