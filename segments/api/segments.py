@@ -161,9 +161,9 @@ class RefreshSegmentView(ApiView):
 
 
 class PreviewSegmentView(ApiView):
-    """What an unsaved rule would select."""
+    """What an unsaved rule would select: counts can tell of a single person, so that only writers may ask."""
 
-    scopes = {"POST": ["segments:read"]}
+    scopes = {"POST": ["segments:write"]}
 
     @extend_schema(
         operation_id="segment_preview_create",

@@ -75,11 +75,15 @@ LET_IN = """
     ), """
 
 
-# Of the people of a list, the profiles that they are now.
+# Of the people of a list, the profiles that they are now; a merge under way is waited for, and the next one waits.
 LIVING = """
     CREATE TEMPORARY TABLE segment_wanted (profile_id) AS
-    SELECT DISTINCT coalesce(p.merged_into_id, p.subject_id)
-    FROM pg_temp.segment_named n JOIN segments_profile p ON p.subject_id = n.profile_id
+    WITH held AS MATERIALIZED (
+        SELECT coalesce(p.merged_into_id, p.subject_id) AS profile_id FROM segments_profile p
+        WHERE p.subject_id IN (SELECT n.profile_id FROM pg_temp.segment_named n)
+        ORDER BY p.subject_id FOR SHARE OF p
+    )
+    SELECT DISTINCT profile_id FROM held
 """
 TOUCH = """
     INSERT INTO segments_touch (profile_id, cause, touched_at)
