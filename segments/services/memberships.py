@@ -1,7 +1,7 @@
 """Who is in a segment: all of it found out anew, or the few people about whom something changed."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,13 +58,16 @@ def try_lock(segment_id: int) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def exchange(*, segment_id: int, rule: Rule, now: datetime) -> RefreshResult:
+def exchange(
+    *, segment_id: int, rule: Rule, now: datetime, tables: Mapping[Hashable, str] | None = None
+) -> RefreshResult:
     """Write the difference between the members and the people of the rule; as many statements for a million.
 
     The people go through a temporary table: making it may use parallel workers, which no INSERT .. SELECT
-    does, and once analysed it keeps the planner from treating a million rows as the few it guessed.
+    does, and once analysed it keeps the planner from treating a million rows as the few it guessed. `tables`: see
+    `Rule.queryset`.
     """
-    sql, params = rule.queryset(now).query.sql_with_params()
+    sql, params = rule.queryset(now, tables=tables).query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS pg_temp.segment_wanted")
         cursor.execute(f"CREATE TEMPORARY TABLE segment_wanted (profile_id) AS {sql}", params)

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from segments.models import Segment, SegmentVersion, Tag
 from segments.rules import Rule, RuleError, parse
 from segments.rules.errors import below
 from segments.selectors import tag_dependencies
-from segments.services import memberships
+from segments.services import memberships, shared_rows
 from segments.services.memberships import RefreshResult
 
 logger = logging.getLogger(__name__)
@@ -89,30 +89,60 @@ def refresh(*, segment: Segment, now: datetime, actor: str) -> RefreshResult:
     Raises `RuleError` when the definition holds a kind of condition that is not registered any more.
     """
     memberships.lock(segment.pk)
-    return _refresh(segment.pk, now=now, actor=actor)
+    return _refresh(Segment.objects.get(pk=segment.pk), now=now, actor=actor)
 
 
 def refresh_all(*, now: datetime, actor: str) -> dict[str, RefreshResult]:
-    """Refresh every active segment in a transaction of its own; returns the results by segment key.
+    """Refresh every active segment; returns the results by segment key.
 
-    Those that others ask for come first. A segment that is being refreshed is passed over, and one that fails is logged
-    and does not stop the others.
+    Those that others ask for come first. Segments that count the same are refreshed in one transaction, which counts
+    it once; each other has a transaction of its own. A segment that is being refreshed is passed over, and one that
+    fails is logged and does not stop the others.
     """
-    results = {}
-    for pk, key in tag_dependencies.segments_in_order():
-        try:
-            with transaction.atomic():
-                if memberships.try_lock(pk):
-                    results[key] = _refresh(pk, now=now, actor=actor)
-        except (RuleError, DatabaseError):
-            logger.exception("segment %s could not be refreshed", key)
+    results: dict[str, RefreshResult] = {}
+    for family in shared_rows.families(_rules([pk for pk, _key in tag_dependencies.segments_in_order()]), now):
+        with transaction.atomic():
+            free = [pk for pk in family if memberships.try_lock(pk)]
+            results |= _refresh_family(_rules(free), now=now, actor=actor)
     return results
 
 
-def _refresh(segment_id: int, *, now: datetime, actor: str) -> RefreshResult:
-    segment = Segment.objects.get(pk=segment_id)
-    result = memberships.exchange(segment_id=segment_id, rule=parse(segment.definition), now=now)
-    Segment.objects.filter(pk=segment_id).update(member_count=result.members, refreshed_at=now)
+def _rules(segment_ids: Sequence[int]) -> dict[int, Rule]:
+    """The rules of these segments as they are now, in this order; one that cannot be read is logged and left out."""
+    segments = Segment.objects.in_bulk(segment_ids)
+    rules = {}
+    for pk in segment_ids:
+        try:
+            rules[pk] = parse(segments[pk].definition)
+        except RuleError:
+            logger.exception("segment %s could not be refreshed", segments[pk].key)
+    return rules
+
+
+def _refresh_family(rules: Mapping[int, Rule], *, now: datetime, actor: str) -> dict[str, RefreshResult]:
+    """Refresh segments that are locked; whatever fails is logged."""
+    tables: Mapping[Hashable, str] = {}
+    results = {}
+    try:
+        with transaction.atomic():
+            tables = shared_rows.prepare(list(rules.values()), now)
+    except DatabaseError:
+        logger.exception("counting at once for %d segments failed; each counts for itself", len(rules))
+    for pk in rules:
+        segment = Segment.objects.get(pk=pk)
+        try:
+            with transaction.atomic():
+                results[segment.key] = _refresh(segment, now=now, actor=actor, tables=tables)
+        except (RuleError, DatabaseError):
+            logger.exception("segment %s could not be refreshed", segment.key)
+    return results
+
+
+def _refresh(
+    segment: Segment, *, now: datetime, actor: str, tables: Mapping[Hashable, str] | None = None
+) -> RefreshResult:
+    result = memberships.exchange(segment_id=segment.pk, rule=parse(segment.definition), now=now, tables=tables)
+    Segment.objects.filter(pk=segment.pk).update(member_count=result.members, refreshed_at=now)
     if result.entered or result.left:
         details = {
             "version": segment.version,
