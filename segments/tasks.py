@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from compliance.actors import SYSTEM
 from segments.partitions import ensure_months, month_of, next_month
-from segments.services import event_store, followup, rfm, segment_history, segment_uploads, segments, tags
+from segments.services import event_store, followup, rfm, segment_history, segment_uploads, tags
 
 
 @shared_task
@@ -16,7 +16,7 @@ def follow_up() -> None:
 
 @shared_task
 def refresh_segments() -> None:
-    segments.refresh_all(now=timezone.now(), actor=SYSTEM)
+    followup.refresh_all(now=timezone.now(), actor=SYSTEM)
 
 
 @shared_task

@@ -8,12 +8,12 @@ class Touch(models.Model):
     """Something about a person changed on which tags or segments may depend.
 
     Written in the transaction of the change, removed in the transaction of what follows from it
-    (`segments.services.followup`), so rows live for seconds. `cause` is one of `segments.causes`. The foreign key
-    carries no database constraint, as with events.
+    (`segments.services.followup`), so rows live for seconds. `cause` is one of `segments.causes`. Without a profile it
+    is about so many people that everybody is looked at. The foreign key carries no database constraint, as with events.
     """
 
     profile = models.ForeignKey(
-        Profile, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+",
+        Profile, null=True, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+",
         verbose_name=_("profile"),
     )  # fmt: skip
     cause = models.CharField(_("cause"), max_length=120)
@@ -24,4 +24,4 @@ class Touch(models.Model):
         verbose_name_plural = _("touches")
 
     def __str__(self) -> str:
-        return f"#{self.profile_id} {self.cause}"
+        return f"#{self.profile_id or '*'} {self.cause}"

@@ -1,6 +1,6 @@
 """One compilation of a rule tree: collects the subqueries of its conditions and makes one QuerySet."""
 
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -39,13 +39,18 @@ class AnyOf(Func):
 
 
 @dataclass
-class _Rows:
+class Rows:
     """A subquery to join: rows of some model, grouped per person once an aggregate is asked of them."""
 
     rows: QuerySet[Any, Any]
     person: str
     alias: str
     aggregates: dict[str, Aggregate] = field(default_factory=dict)
+
+    def grouped(self, only: QuerySet[Any, Any] | None = None) -> QuerySet[Any, Any]:
+        """One row per person (of `only`, which is `rows` limited to some people), with the aggregates."""
+        rows = (self.rows if only is None else only).order_by().values(self.person)
+        return rows.annotate(**self.aggregates) if self.aggregates else rows
 
     @property
     def is_of_people(self) -> bool:
@@ -60,13 +65,22 @@ class Compilation:
     """What the conditions of one tree share while they are compiled.
 
     `now` is the clock of every relative time. `only` limits the question to these people; it is pushed into
-    each subquery, so that asking about a thousand people reads the rows of a thousand.
+    each subquery, so that asking about a thousand people reads the rows of a thousand. `tables` names, by key, tables
+    that hold the rows of everybody already, with all aggregates that are asked of them.
     """
 
-    def __init__(self, *, now: datetime, only: PeopleIds | None = None) -> None:
+    def __init__(
+        self, *, now: datetime, only: PeopleIds | None = None, tables: Mapping[Hashable, str] | None = None
+    ) -> None:
         self.now = now
+        self._tables = tables or {}
         self._only = only if only is None or isinstance(only, QuerySet) else f"{{{','.join(map(str, only))}}}"
-        self._joined: dict[Hashable, _Rows] = {}
+        self._joined: dict[Hashable, Rows] = {}
+
+    @property
+    def grouped(self) -> Mapping[Hashable, Rows]:
+        """By key, the rows that conditions asked aggregates of."""
+        return {key: rows for key, rows in self._joined.items() if rows.aggregates}
 
     def joined(self, key: Hashable, rows: QuerySet[Any, Any], *, person: str = "profile_id") -> Column:
         """Join `rows`, which must hold at most one row per person; null in the result means that there is
@@ -105,9 +119,9 @@ class Compilation:
         profiles = people.query.get_initial_alias()
         first = self._first(people, needed)
         parent = (first.table_alias, first.column) if first else (profiles, PERSON)
-        for found in self._joined.values():
+        for key, found in self._joined.items():
             if first is None or found.alias != first.table_alias:
-                people.query.join(cast(Any, self._join(found, *parent)))
+                people.query.join(cast(Any, self._join(key, found, *parent)))
         if first is None:
             return self._living(people).values_list(PERSON, flat=True)
         table = Followed(source=first, table=Profile._meta.db_table, alias=profiles, column=PERSON)
@@ -124,21 +138,19 @@ class Compilation:
             alias = next(alias for alias, join in aliases.items() if join.table_name == table)
             aliases[alias] = cast(Any, Absorbed(alias=alias, parent=profiles))
             return Source(table=table, alias=alias, column="profile_id")
-        for found in self._joined.values():
+        for key, found in self._joined.items():
             if found.alias in needed and found.is_of_people:
-                join = self._join(found, profiles, PERSON)
+                join = self._join(key, found, profiles, PERSON)
                 people.query.join(cast(Any, join))
                 people.query.alias_map[found.alias] = cast(Any, Absorbed(alias=found.alias, parent=profiles))
                 return join
         return None
 
-    def _join(self, found: _Rows, parent: str, parent_column: str) -> SubqueryJoin:
-        rows = self._limited(found.rows, found.person).order_by().values(found.person)
-        if found.aggregates:
-            rows = rows.annotate(**found.aggregates)
+    def _join(self, key: Hashable, found: Rows, parent: str, parent_column: str) -> SubqueryJoin:
         return SubqueryJoin(
-            rows=rows, alias=found.alias, column=found.person, parent=parent, parent_column=parent_column
-        )
+            rows=found.grouped(self._limited(found.rows, found.person)), alias=found.alias, column=found.person,
+            parent=parent, parent_column=parent_column, table=self._tables.get(key, ""),
+        )  # fmt: skip
 
     def _living(self, people: QuerySet[Profile]) -> QuerySet[Profile]:
         """Without those who were merged into others. They are few, and have an index of their own: to look them up
@@ -148,9 +160,9 @@ class Compilation:
         absorbed = Profile.objects.filter(merged_into__isnull=False, pk=OuterRef("pk"))
         return people.filter(~Exists(absorbed))
 
-    def _rows(self, key: Hashable, rows: QuerySet[Any, Any], person: str) -> _Rows:
+    def _rows(self, key: Hashable, rows: QuerySet[Any, Any], person: str) -> Rows:
         alias = f"joined_{len(self._joined) + 1}"
-        return self._joined.setdefault(key, _Rows(rows, person, alias))
+        return self._joined.setdefault(key, Rows(rows, person, alias))
 
     def _limited(self, rows: QuerySet[Any, Any], person: str) -> QuerySet[Any, Any]:
         if self._only is None:

@@ -23,15 +23,19 @@ Sql = tuple[str, tuple[Any, ...]]
 class SubqueryJoin:
     """`LEFT OUTER JOIN (rows) alias ON alias.column = parent.parent_column`.
 
-    `rows` has one row per value of `column`, so that the join never doubles a person.
+    `rows` has one row per value of `column`, so that the join never doubles a person. `table`, when given, holds them
+    already.
     """
 
     join_type = LOUTER
     nullable = True
     filtered_relation = None
 
-    def __init__(self, *, rows: QuerySet[Any, Any], alias: str, column: str, parent: str, parent_column: str) -> None:
+    def __init__(
+        self, *, rows: QuerySet[Any, Any], alias: str, column: str, parent: str, parent_column: str, table: str = ""
+    ) -> None:
         self.rows = rows
+        self.table = table
         self.table_name = alias
         self.table_alias = alias
         self.column = column
@@ -47,7 +51,10 @@ class SubqueryJoin:
         return f"{self.join_type} {sql} ON ({on})", params
 
     def source_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
-        """The subquery and its alias."""
+        """The subquery, or the table that holds its rows, and the alias."""
+        if self.table:
+            quote = compiler.quote_name_unless_alias
+            return f"{quote(self.table)} {quote(self.table_alias)}", ()
         # An always-empty subquery must still be a table of no rows here, hence no eliding.
         inner = self.rows.query.get_compiler(connection=connection, elide_empty=False)
         sql, params = inner.as_sql()
@@ -61,6 +68,7 @@ class SubqueryJoin:
             column=self.column,
             parent=change_map.get(self.parent_alias, self.parent_alias),
             parent_column=self.parent_column,
+            table=self.table,
         )
         clone.table_alias = change_map.get(self.table_alias, self.table_alias)
         return clone

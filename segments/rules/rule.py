@@ -1,5 +1,6 @@
 """A whole rule: the tree behind a segment and what can be asked of it."""
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils.text import capfirst
 
 from segments.models import Profile
-from segments.rules.compilation import Compilation, PeopleIds
+from segments.rules.compilation import Compilation, PeopleIds, Rows
 from segments.rules.nodes import Dependencies, Node
 from segments.rules.parse import parse_tree
 
@@ -19,12 +20,22 @@ class Rule:
 
     root: Node
 
-    def queryset(self, now: datetime, only: PeopleIds | None = None) -> QuerySet[Profile, int]:
+    def queryset(
+        self, now: datetime, only: PeopleIds | None = None, tables: Mapping[Hashable, str] | None = None
+    ) -> QuerySet[Profile, int]:
         """The ids of the profiles that match at `now`, among `only` when that is given; one query, in no
         order.
+
+        `tables` names tables that hold rows of `grouped_rows` already, by their key.
         """
-        compilation = Compilation(now=now, only=only)
+        compilation = Compilation(now=now, only=only, tables=tables)
         return compilation.people(self.root.compile(compilation))
+
+    def grouped_rows(self, now: datetime) -> Mapping[Hashable, Rows]:
+        """What the rule counts and sums per person; rules with an equal key count the same rows."""
+        compilation = Compilation(now=now)
+        self.root.compile(compilation)
+        return compilation.grouped
 
     def describe(self) -> str:
         """The rule as a plain sentence in the active language."""

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from segments.event_line import COLUMNS
 from segments.models import Source
 from segments.partitions import ensure_months
+from segments.services import touches
 
 EVENT_TABLE = "segments_event"
 INCOMING = """
@@ -72,7 +73,10 @@ STORE = f"""
         WHERE stats.profile_id = did.profile_id
     ), touched AS (
         INSERT INTO segments_touch (profile_id, cause, touched_at)
-        SELECT profile_id, 'event:' || name, %(now)s::timestamptz FROM stored GROUP BY profile_id, name
+        SELECT profile_id, 'event:' || name, %(now)s::timestamptz FROM stored
+        WHERE NOT %(is_vast)s GROUP BY profile_id, name
+        UNION ALL
+        SELECT NULL, 'event:' || name, %(now)s::timestamptz FROM stored WHERE %(is_vast)s GROUP BY name
     ), gained AS (
         INSERT INTO segments_pendinggain (profile_id, tag_id, category, occurred_at, gain)
         SELECT stored.profile_id, gain.tag_id, stored.category, stored.occurred_at, gain.gain
@@ -100,7 +104,7 @@ def store(
         return set()
     with transaction.atomic():
         _incoming(lines.values(), months, take_out)
-        return {dedup.hex for (dedup,) in _stored("SELECT dedup FROM stored", source, now, is_bulk=False)}
+        return {dedup.hex for (dedup,) in _stored("SELECT dedup FROM stored", source, now)}
 
 
 def store_and_count(
@@ -115,7 +119,7 @@ def store_and_count(
         return 0
     with transaction.atomic():
         _incoming(lines.values(), months, take_out)
-        ((new,),) = _stored("SELECT count(*) FROM stored", source, now, is_bulk=True)
+        ((new,),) = _stored("SELECT count(*) FROM stored", source, now, is_bulk=True, is_vast=len(lines) > touches.VAST)
         if new:
             with connection.cursor() as cursor:
                 cursor.execute(INTERESTS_DUE, {"soon": now + INTERESTS_WAIT})
@@ -151,9 +155,11 @@ def _lock() -> None:
             cursor.execute(REDIRECT)
 
 
-def _stored(answer: str, source: Source, now: datetime, *, is_bulk: bool) -> list[tuple[Any, ...]]:
+def _stored(
+    answer: str, source: Source, now: datetime, *, is_bulk: bool = False, is_vast: bool = False
+) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(STORE + answer, {"source": source.pk, "now": now, "is_bulk": is_bulk})
+        cursor.execute(STORE + answer, {"source": source.pk, "now": now, "is_bulk": is_bulk, "is_vast": is_vast})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         cursor.execute("DROP TABLE incoming_event")
     return rows

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from segments.services import memberships, tags, touches
+from segments.services import memberships, segments, tags, touches
+from segments.services.memberships import RefreshResult
 
 LOCK = 0x48454544_03
 LIMIT = 5_000
@@ -26,3 +27,13 @@ def follow_up(*, now: datetime, actor: str, limit: int = LIMIT) -> int:
         if touched:
             memberships.recheck(touched=touched, now=now, actor=actor)
         return sum(len(people) for people in touched.values())
+
+
+def refresh_all(*, now: datetime, actor: str) -> dict[str, RefreshResult]:
+    """What the minute brings: tags that a great change concerns fall due for everybody, and all segments are refreshed.
+
+    Returns the results by segment key.
+    """
+    with transaction.atomic():
+        tags.fall_due(changed=touches.claim_everybody(), now=now)
+    return segments.refresh_all(now=now, actor=actor)

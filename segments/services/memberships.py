@@ -1,7 +1,7 @@
 """Who is in a segment: all of it found out anew, or the few people about whom something changed."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,8 +11,9 @@ from django.db.models import F
 
 from compliance.services import audit
 from segments import causes
-from segments.models import ChangeKind, Segment, SegmentMembership, UploadMode
+from segments.models import ChangeKind, Segment, SegmentMembership, Touch, UploadMode
 from segments.rules import Rule, RuleError, parse
+from segments.services.touches import VAST
 
 logger = logging.getLogger(__name__)
 
@@ -114,13 +115,17 @@ def try_lock(segment_id: int) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def exchange(*, segment_id: int, rule: Rule, now: datetime, cause: str, version: int) -> RefreshResult:
+def exchange(
+    *, segment_id: int, rule: Rule, now: datetime, cause: str, version: int,
+    tables: Mapping[Hashable, str] | None = None,
+) -> RefreshResult:  # fmt: skip
     """Write the difference between the members and the people of the rule; as many statements for a million.
 
     The people go through a temporary table: making it may use parallel workers, which no INSERT .. SELECT
-    does, and once analysed it keeps the planner from treating a million rows as the few it guessed.
+    does, and once analysed it keeps the planner from treating a million rows as the few it guessed. `tables`: see
+    `Rule.queryset`.
     """
-    sql, params = rule.queryset(now).query.sql_with_params()
+    sql, params = rule.queryset(now, tables=tables).query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS pg_temp.segment_wanted")
         cursor.execute(f"CREATE TEMPORARY TABLE segment_wanted (profile_id) AS {sql}", params)
@@ -160,10 +165,15 @@ def apply_list(
     return RefreshResult(entered=entered, left=left, members=members)
 
 
-def tell_followers(*, segment: Segment, now: datetime) -> None:
-    """Let the rules that ask for this segment be asked again about those who entered or left it at `now`."""
+def tell_followers(*, segment: Segment, changed: int, now: datetime) -> None:
+    """Let the rules that ask for this segment be asked again about the `changed` people who entered or left at `now`,
+    within seconds, or about everybody when they are too many for that."""
+    cause = causes.segment(segment.key)
+    if changed > VAST:
+        Touch.objects.create(profile=None, cause=cause, touched_at=now)
+        return
     with connection.cursor() as cursor:
-        cursor.execute(TOUCH, {"cause": causes.segment(segment.key), "segment": segment.pk, "now": now})
+        cursor.execute(TOUCH, {"cause": cause, "segment": segment.pk, "now": now})
 
 
 def recheck(*, touched: Mapping[str, Collection[int]], now: datetime, actor: str) -> None:

@@ -6,14 +6,17 @@ plus 1, and at most 5. Equal values share the quintile of the first of them, so 
 """
 
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
 from compliance.services import audit
 from segments import causes
 from segments.selectors import tag_dependencies
+from segments.services import touches
 
-# A person whose cell changed is touched if a tag or segment asks for it, so that it follows.
+# A person whose cell changed is touched if a tag or segment asks for it, so that it follows; when they are vast in
+# number, everybody is.
 RECOMPUTE = """
     WITH ranked AS (
         SELECT profile_id,
@@ -31,7 +34,10 @@ RECOMPUTE = """
         RETURNING stats.profile_id
     ), touched AS (
         INSERT INTO segments_touch (profile_id, cause, touched_at)
-        SELECT profile_id, %(cause)s, %(now)s FROM changed WHERE %(is_watched)s
+        SELECT profile_id, %(cause)s, %(now)s FROM changed
+        WHERE %(is_watched)s AND (SELECT count(*) FROM changed) <= %(vast)s
+        UNION ALL
+        SELECT NULL, %(cause)s, %(now)s WHERE %(is_watched)s AND (SELECT count(*) FROM changed) > %(vast)s
     )
     SELECT count(*) FROM changed
 """
@@ -42,7 +48,8 @@ def recompute(*, now: datetime, actor: str) -> int:
     with transaction.atomic():
         with connection.cursor() as cursor:
             is_watched = tag_dependencies.is_cause_watched(causes.RFM)
-            cursor.execute(RECOMPUTE, {"now": now, "cause": causes.RFM, "is_watched": is_watched})
+            params: dict[str, Any] = {"now": now, "cause": causes.RFM, "is_watched": is_watched, "vast": touches.VAST}
+            cursor.execute(RECOMPUTE, params)
             changed: int = cursor.fetchone()[0]
         if changed:
             audit.append(

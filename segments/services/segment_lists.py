@@ -111,7 +111,7 @@ def apply(segment: Segment, people: Collection[int], mode: str, now: datetime, a
             details={"key": segment.key, **details}, now=now,
         )  # fmt: skip
         if tag_dependencies.is_cause_watched(causes.segment(segment.key)):
-            memberships.tell_followers(segment=segment, now=now)
+            memberships.tell_followers(segment=segment, changed=result.entered + result.left, now=now)
     return result
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from segments.rules import Rule, RuleError, parse
 from segments.rules.errors import below
 from segments.selectors import segment_usage, tag_dependencies
 from segments.selectors.segment_usage import SegmentUser
-from segments.services import memberships
+from segments.services import memberships, shared_rows
 from segments.services.memberships import RefreshResult
 
 logger = logging.getLogger(__name__)
@@ -153,20 +153,48 @@ def take_snapshot(*, segment: Segment, now: datetime, actor: str) -> RefreshResu
 
 
 def refresh_all(*, now: datetime, actor: str) -> dict[str, RefreshResult]:
-    """Refresh every active dynamic segment in a transaction of its own; returns the results by segment key.
+    """Refresh every active dynamic segment; returns the results by segment key.
 
-    Those that others ask for come first. A segment that is being refreshed is passed over, and one that fails is logged
-    and does not stop the others.
+    Those that others ask for come first. Segments that count the same are refreshed in one transaction, which counts
+    it once; each other has a transaction of its own. A segment that is being refreshed is passed over, and one that
+    fails is logged and does not stop the others.
     """
+    results: dict[str, RefreshResult] = {}
+    for family in shared_rows.families(_rules([pk for pk, _key in tag_dependencies.segments_in_order()]), now):
+        with transaction.atomic():
+            free = [pk for pk in family if memberships.try_lock(pk)]
+            results |= _refresh_family(_rules(free), now=now, actor=actor)
+    return results
+
+
+def _rules(segment_ids: Sequence[int]) -> dict[int, Rule]:
+    """The rules of these segments as they are now, in this order; one that cannot be read is logged and left out."""
+    segments = Segment.objects.in_bulk(segment_ids)
+    rules = {}
+    for pk in segment_ids:
+        try:
+            rules[pk] = parse(segments[pk].definition)
+        except RuleError:
+            logger.exception("segment %s could not be refreshed", segments[pk].key)
+    return rules
+
+
+def _refresh_family(rules: Mapping[int, Rule], *, now: datetime, actor: str) -> dict[str, RefreshResult]:
+    """Refresh segments that are locked; whatever fails is logged."""
+    tables: Mapping[Hashable, str] = {}
     results = {}
-    for pk, key in tag_dependencies.segments_in_order():
+    try:
+        with transaction.atomic():
+            tables = shared_rows.prepare(list(rules.values()), now)
+    except DatabaseError:
+        logger.exception("counting at once for %d segments failed; each counts for itself", len(rules))
+    for pk in rules:
+        segment = Segment.objects.get(pk=pk)
         try:
             with transaction.atomic():
-                if memberships.try_lock(pk):
-                    segment = Segment.objects.get(pk=pk)
-                    results[key] = _refresh(segment, now=now, actor=actor, cause=causes.CLOCK)
+                results[segment.key] = _refresh(segment, now=now, actor=actor, cause=causes.CLOCK, tables=tables)
         except (RuleError, DatabaseError):
-            logger.exception("segment %s could not be refreshed", key)
+            logger.exception("segment %s could not be refreshed", segment.key)
     return results
 
 
@@ -177,16 +205,19 @@ def _take(segment: Segment, *, now: datetime, actor: str) -> RefreshResult:
     Segment.objects.filter(pk=segment.pk).update(taken_at=now)
     _leaf(current, "segment.snapshot_taken", {"members": result.members}, actor=actor, now=now)
     if tag_dependencies.is_cause_watched(causes.segment(segment.key)):
-        memberships.tell_followers(segment=current, now=now)
+        memberships.tell_followers(segment=current, changed=result.entered + result.left, now=now)
     return result
 
 
-def _refresh(segment: Segment, *, now: datetime, actor: str, cause: str) -> RefreshResult:
+def _refresh(
+    segment: Segment, *, now: datetime, actor: str, cause: str, tables: Mapping[Hashable, str] | None = None
+) -> RefreshResult:
     if cause != causes.SNAPSHOT and segment.refreshed_version != segment.version:
         cause = causes.DEFINITION
     result = memberships.exchange(
-        segment_id=segment.pk, rule=parse(segment.definition), now=now, cause=cause, version=segment.version
-    )
+        segment_id=segment.pk, rule=parse(segment.definition), now=now, cause=cause, version=segment.version,
+        tables=tables,
+    )  # fmt: skip
     Segment.objects.filter(pk=segment.pk).update(
         member_count=result.members, refreshed_at=now, refreshed_version=segment.version
     )

@@ -9,9 +9,13 @@ from django.db import connection
 from segments.models import Touch
 
 BATCH = 10_000
+VAST = 5_000
+"""More people than these at once are not followed up one by one within seconds; everybody is, within minutes."""
 CLAIM = """
     DELETE FROM segments_touch
-    WHERE id IN (SELECT id FROM segments_touch ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+    WHERE id IN (
+        SELECT id FROM segments_touch WHERE profile_id IS NOT NULL ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+    )
     RETURNING profile_id, cause
 """
 
@@ -31,3 +35,10 @@ def claim(*, limit: int) -> dict[str, set[int]]:
     for profile_id, cause in rows:
         touched[cause].add(profile_id)
     return dict(touched)
+
+
+def claim_everybody() -> set[str]:
+    """Take all rows off the queue that are about everybody: their causes. In the caller's transaction only."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM segments_touch WHERE profile_id IS NULL RETURNING cause")
+        return {cause for (cause,) in cursor.fetchall()}

@@ -2,14 +2,18 @@
 
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from django.db import transaction
 
+from segments import causes
 from segments.event_input import EventInput
-from segments.models import Segment, SegmentMembership, Touch
+from segments.models import Rhythm, Segment, SegmentMembership, TagKind, Touch
 from segments.profile_input import ProfileInput
-from segments.services import events, followup, profiles, segments, sources
+from segments.services import events, followup, profiles, segments, sources, tags, touches
+from tests.segments.files import import_events, orders
+from tests.segments.tags.stage import define
 
 pytestmark = pytest.mark.django_db
 
@@ -73,3 +77,20 @@ def test_a_segment_that_cannot_be_evaluated_stops_no_other(now: datetime) -> Non
     buy(1, "1", now)
     followup.follow_up(now=now, actor="test")
     assert members(buyers) == [person]
+
+
+def test_what_concerns_very_many_is_followed_up_for_everybody(
+    now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(touches, "VAST", 2)
+    buyers = segments.create(key="buyers", name="Buyers", definition=BUYERS, actor="test", now=now)
+    define("buyer", TagKind.RULE, now, rhythm=Rhythm.AT_ONCE, rule=BUYERS)
+    tags.compute_due(now=now, actor="test")
+    import_events(orders(tmp_path, 3), now, create_missing=True)
+    Touch.objects.filter(cause=causes.IDENTITY).delete()
+    assert [(touch.profile_id, touch.cause) for touch in Touch.objects.all()] == [(None, causes.event("purchase"))]
+    assert followup.follow_up(now=now, actor="test") == 0
+    assert followup.refresh_all(now=now, actor="test")["buyers"].entered == 1
+    assert not Touch.objects.exists()
+    assert tags.compute_due(now=now, actor="test")["buyer"].given == 1
+    assert len(members(buyers)) == 1

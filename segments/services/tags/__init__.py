@@ -6,7 +6,7 @@ clock asks for, `interests` adds events to decaying interests, `assignment` give
 """
 
 from segments.services.tags.computing import compute, compute_due, recount
-from segments.services.tags.following import follow, follow_clock
+from segments.services.tags.following import fall_due, follow, follow_clock
 from segments.services.tags.ready_made import ensure_ready_made
 
-__all__ = ["compute", "compute_due", "ensure_ready_made", "follow", "follow_clock", "recount"]
+__all__ = ["compute", "compute_due", "ensure_ready_made", "fall_due", "follow", "follow_clock", "recount"]

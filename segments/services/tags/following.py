@@ -71,6 +71,15 @@ def follow_clock(*, now: datetime, actor: str) -> int:
     return checked
 
 
+def fall_due(*, changed: Collection[str], now: datetime) -> None:
+    """Let the tags that follow at once, and which these causes concern, be computed for everybody. Interests have their
+    own way to be asked for."""
+    for unit in _followers().exclude(kind=TagKind.INTEREST):
+        depends_on = tag_dependencies.of_unit(unit)
+        if any(depends_on.concern(cause) for cause in changed):
+            Tag.objects.filter(pk=unit.pk).exclude(due_at__lte=now).update(due_at=now)
+
+
 def _followers() -> TagQuerySet:
     return Tag.objects.units().filter(is_active=True, rhythm=Rhythm.AT_ONCE).select_related("parent__parent")
 

@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 
 from segments import causes
 from segments.models import Tag
+from segments.services import touches
 
 LOCK_NAMESPACE = 0x54414700
 """The first key of the advisory locks that keep two computations of one definition apart; the second is its id."""
@@ -107,6 +108,10 @@ _TOUCH = """
     , touched AS (
         INSERT INTO segments_touch (profile_id, cause, touched_at)
         SELECT told.profile_id, 'tag:' || tag.key, %(now)s FROM told JOIN segments_tag tag ON tag.id = told.tag_id
+        WHERE (SELECT count(*) FROM told) <= %(vast)s
+        UNION ALL
+        SELECT DISTINCT NULL::bigint, 'tag:' || tag.key, %(now)s::timestamptz
+        FROM told JOIN segments_tag tag ON tag.id = told.tag_id WHERE (SELECT count(*) FROM told) > %(vast)s
     )
 """
 _COUNT = """
@@ -177,7 +182,7 @@ def _statement(scope: Scope, wanted: Sql, now: datetime, first: str) -> tuple[st
     params = {
         **wanted.params, **scope.about.params, "now": now, "source": scope.source, "definition": definition.pk,
         "group": definition.pk if exclusive else None, "scope": list(scope.tag_ids),
-        "half_days": None if renewal is None else renewal / 2,
+        "half_days": None if renewal is None else renewal / 2, "vast": touches.VAST,
     }  # fmt: skip
     return text, params
 
