@@ -48,7 +48,7 @@ class ApiSchema(AutoSchema):
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         errors = {
             **ALWAYS,
-            **(WITH_BODY if self.method == "POST" else {}),
+            **(WITH_BODY if self.method in {"POST", "PATCH"} else {}),
             **(WITH_KEY if self._takes_key() else {}),
             **(WITH_PATH if "{" in self.path else {}),
         }

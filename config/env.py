@@ -56,6 +56,7 @@ class Env(BaseSettings):
     mail_domain: str = Field("heed.localhost", pattern=r"^[A-Za-z0-9.-]+$", description="right side of Message-ID")
     controller: str = Field("Heed demonstration", description="name of the data controller, shown in consent records")
     alert_addresses: str = Field("", description="mail addresses of staff, with commas between, for what cannot wait")
+    segment_history_days: int = Field(400, ge=1, le=36_500, description="days that entries and exits are kept")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     secret_key: str | None = Field(None, min_length=32)

@@ -30,6 +30,7 @@ GROUPS: list[tuple[Any, list[Item]]] = [
             (_("Merges"), "segments.profilemerge", "merge"),
             (_("Segments"), "segments.segment", "groups"),
             (_("Segment members"), "segments.segmentmembership", "group_add"),
+            (_("Entries and exits"), "segments.segmentchange", "history"),
             (_("Tags"), "segments.tag", "sell"),
             (_("Boosts"), "segments.tagboost", "trending_up"),
             (_("Removed tags"), "segments.tagexclusion", "label_off"),

@@ -19,6 +19,7 @@ _PLANS = {
     "compliance.notice": VIEW,
     "compliance.purpose": VIEW,
     "segments.segment": VIEW,
+    "segments.segmentupload": VIEW,
     "segments.segmentversion": VIEW,
     "segments.source": VIEW,
     "segments.tag": VIEW,
@@ -37,6 +38,7 @@ _PEOPLE = {
     "segments.profilestats": VIEW,
     "segments.profiletag": VIEW,
     "segments.quarantinedevent": VIEW,
+    "segments.segmentchange": VIEW,
     "segments.segmentmembership": VIEW,
     "segments.tagexclusion": VIEW,
 }
@@ -71,7 +73,7 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "campaigns.batch": VIEW,
         "campaigns.campaign": MANAGE,
         "campaigns.messagetemplate": MANAGE,
-        "segments.segment": MANAGE,
+        "segments.segment": (*MANAGE, "restore_segment", "upload_segment"),
         "segments.tag": WRITE,
         "segments.tagboost": WRITE,
         "segments.taggain": MANAGE,
@@ -87,7 +89,7 @@ ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "segments.eventtype": WRITE,
         "segments.qualitystandard": WRITE,
         "segments.quarantinedevent": ("view", "decide_quarantinedevent"),
-        "segments.segment": WRITE,
+        "segments.segment": (*WRITE, "restore_segment", "upload_segment"),
     },
     "Support": {
         **_PLANS,

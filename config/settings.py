@@ -112,6 +112,7 @@ AUDIT_KEY = ENV.key("audit_key")
 AUDIT_ORIGIN = f"{ENV.mail_domain}/audit"
 CONTROLLER = ENV.controller
 DEFAULT_REGION = ENV.default_region
+SEGMENT_HISTORY_DAYS = ENV.segment_history_days
 
 # --- Mail
 
@@ -159,6 +160,15 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10},
     },
     "segments: count who carries tags": {"task": "segments.tasks.recount_tags", "schedule": 600.0},
+    "segments: take in uploaded lists": {
+        "task": "segments.tasks.take_in_uploads",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
+    "segments: forget old entries and exits": {
+        "task": "segments.tasks.forget_segment_history",
+        "schedule": crontab(hour="2", minute="35"),
+    },
     "segments: recompute RFM": {
         "task": "segments.tasks.recompute_rfm",
         "schedule": crontab(hour="3", minute="15"),
@@ -218,7 +228,8 @@ OAUTH2_SCOPES = {
     "propagation:write": _("Acknowledge that a downstream system has acted"),
     "requests:read": _("Read the state of people's requests"),
     "requests:write": _("Hand in requests of people"),
-    "segments:read": _("Read segments and their members"),
+    "segments:read": _("Read segments, their members and their history"),
+    "segments:write": _("Create and change segments and upload members"),
     "tags:read": _("Read the definitions of tags"),
     "tags:write": _("Give tags to people and remove them"),
     "deliveries:read": _("Read deliveries"),

@@ -16,5 +16,6 @@ class SegmentsConfig(AppConfig):
         register(Holding("merges", mine.merges))
         register(Holding("tags", mine.tags))
         register(Holding("segments", mine.memberships))
+        register(Holding("segment_history", mine.segment_history, mine.erase_segment_history))
         register(Holding("events", mine.events, mine.erase_events))
         register(Holding("quarantine", mine.quarantined_events, mine.erase_quarantined_events))

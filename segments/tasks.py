@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from compliance.actors import SYSTEM
 from segments.partitions import ensure_months, month_of, next_month
-from segments.services import event_store, followup, rfm, tags
+from segments.services import event_store, followup, rfm, segment_history, segment_uploads, tags
 
 
 @shared_task
@@ -16,7 +16,17 @@ def follow_up() -> None:
 
 @shared_task
 def refresh_segments() -> None:
-    followup.refresh_all(now=timezone.now(), actor=SYSTEM)
+    followup.follow_clock(now=timezone.now(), actor=SYSTEM, clock=timezone.now)
+
+
+@shared_task
+def take_in_uploads() -> None:
+    segment_uploads.take_in_waiting(now=timezone.now(), actor=SYSTEM)
+
+
+@shared_task
+def forget_segment_history() -> None:
+    segment_history.forget(now=timezone.now(), actor=SYSTEM)
 
 
 @shared_task

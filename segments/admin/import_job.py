@@ -14,7 +14,7 @@ from compliance.admin.base import ReadOnlyAdmin, progress_bar
 from segments.models import ImportJob, RejectedRow
 from segments.services import imports
 
-STATE_COLOURS = {"running": "info", "finished": "success", "failed": "danger"}
+STATE_COLOURS = {"waiting": "warning", "running": "info", "finished": "success", "failed": "danger"}
 
 
 @admin.register(ImportJob)

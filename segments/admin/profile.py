@@ -19,6 +19,7 @@ from compliance.admin.base import ReadOnlyAdmin, ReadOnlyInline, done
 from compliance.models import ConsentState
 from segments import masking
 from segments.admin.merge import NoteForm
+from segments.admin.profile_segments import SegmentsOfProfile
 from segments.models import (
     Event,
     Identity,
@@ -129,7 +130,7 @@ class TakeForm(BaseDialogForm):
 
 
 @admin.register(Profile)
-class ProfileAdmin(ReadOnlyAdmin):
+class ProfileAdmin(SegmentsOfProfile, ReadOnlyAdmin):
     """People, masked; each look at a name or address in full is logged."""
 
     list_display = ["pk", "masked_name", "masked_email", "city", "country", "orders", "rfm", "created_at"]
@@ -141,7 +142,8 @@ class ProfileAdmin(ReadOnlyAdmin):
     ordering = ["-pk"]
     fields = [
         "public_id", "masked_name", "masked_email", "gender", "birth_date", "language", "country", "region", "city",
-        "timezone", "attributes", "created_at", "updated_at", "merged_into", "merges", "consents", "timeline",
+        "timezone", "attributes", "created_at", "updated_at", "merged_into", "merges", "consents", "in_segments",
+        "segment_history", "timeline",
     ]  # fmt: skip
     readonly_fields = fields
     inlines = [StatsInline, IdentityInline, TagInline, ExclusionInline]

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from segments.models import Segment
+from segments.models import Segment, SegmentKind
 from segments.rules import RuleError
 from segments.services import segments
 
@@ -46,11 +46,16 @@ class SegmentForm(forms.ModelForm):
 
     class Meta:
         model = Segment
-        fields = ["key", "name", "description", "is_active", "definition"]
+        fields = ["key", "name", "kind", "description", "is_active", "definition"]
+        help_texts = {"kind": _("It stays as it is. A list of people needs no rule; a snapshot is taken at once.")}
         widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "kind" in self.fields:
+            self.fields["kind"].required = False
+        if self.instance.kind == SegmentKind.UPLOADED:
+            self.fields.pop("definition", None)
         if "definition" in self.fields:
             self.fields["definition"].widget.attrs["data-segment"] = self.instance.key
 
@@ -58,7 +63,12 @@ class SegmentForm(forms.ModelForm):
         """The key of the segment, for a rule must not ask for itself."""
         return str(self.cleaned_data.get("key") or self.instance.key or "")
 
+    def clean_kind(self) -> str:
+        return str(self.cleaned_data["kind"] or SegmentKind.DYNAMIC)
+
     def clean_definition(self) -> Any:
+        if self.cleaned_data.get("kind", self.instance.kind) == SegmentKind.UPLOADED:
+            return {}
         definition = self.cleaned_data["definition"]
         try:
             segments.check(definition=definition, key=self._key()).queryset(timezone.now())

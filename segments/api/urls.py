@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from segments.api import consents, events, merges, profiles, segments, tags, unsubscribe, value_types
+from segments.api import (
+    consents,
+    events,
+    merges,
+    profiles,
+    segment_members,
+    segments,
+    tags,
+    unsubscribe,
+    value_types,
+)
 
 urlpatterns = [
     path("profiles/", profiles.ProfilesView.as_view(), name="api-profiles"),
@@ -20,5 +30,10 @@ urlpatterns = [
     path("profiles/<uuid:uid>/tags/", tags.ProfileTagsView.as_view(), name="api-profile-tags"),
     path("profiles/<uuid:uid>/tags/<slug:key>/", tags.ProfileTagView.as_view(), name="api-profile-tag"),
     path("segments/", segments.SegmentsView.as_view(), name="api-segments"),
-    path("segments/<slug:key>/members/", segments.MembersView.as_view(), name="api-segment-members"),
+    path("segments/<slug:key>/", segments.SegmentView.as_view(), name="api-segment"),
+    path("segments/<slug:key>/refresh/", segments.RefreshSegmentView.as_view(), name="api-segment-refresh"),
+    path("segments/<slug:key>/members/", segment_members.MembersView.as_view(), name="api-segment-members"),
+    path("segments/<slug:key>/history/", segment_members.HistoryView.as_view(), name="api-segment-history"),
+    path("segment-preview/", segments.PreviewSegmentView.as_view(), name="api-segment-preview"),
+    path("profiles/<uuid:uid>/segments/", segment_members.ProfileSegmentsView.as_view(), name="api-profile-segments"),
 ]

@@ -13,7 +13,11 @@ from segments.models.profile_tag import ProfileTag
 from segments.models.quality_day import QualityDay
 from segments.models.quality_standard import QualityStandard
 from segments.models.quarantine import QuarantinedEvent, QuarantineState
-from segments.models.segment import Segment, SegmentMembership, SegmentVersion
+from segments.models.segment import Segment, SegmentKind
+from segments.models.segment_change import ChangeKind, SegmentChange
+from segments.models.segment_membership import SegmentMembership
+from segments.models.segment_upload import SegmentUpload, UploadMode
+from segments.models.segment_version import SegmentVersion
 from segments.models.source import Source
 from segments.models.stats import ProfileStats
 from segments.models.tag import Measure, Output, Rhythm, Tag, TagKind, TagLayer
@@ -25,6 +29,7 @@ from segments.models.touch import Touch
 
 __all__ = [
     "AttributeType",
+    "ChangeKind",
     "CleaningAction",
     "CleaningRule",
     "CleaningTarget",
@@ -54,7 +59,10 @@ __all__ = [
     "ReviewState",
     "Rhythm",
     "Segment",
+    "SegmentChange",
+    "SegmentKind",
     "SegmentMembership",
+    "SegmentUpload",
     "SegmentVersion",
     "Source",
     "Tag",
@@ -65,4 +73,5 @@ __all__ = [
     "TagLayer",
     "TagParameter",
     "Touch",
+    "UploadMode",
 ]

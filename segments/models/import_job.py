@@ -8,9 +8,11 @@ from segments.models.source import Source
 class ImportKind(models.TextChoices):
     PROFILES = "profiles", _("Profiles")
     EVENTS = "events", _("Events")
+    MEMBERS = "members", _("Members of a segment")
 
 
 class ImportState(models.TextChoices):
+    WAITING = "waiting", _("Waiting")
     RUNNING = "running", _("Running")
     FINISHED = "finished", _("Finished")
     FAILED = "failed", _("Failed")

@@ -103,8 +103,8 @@ def named_in(definition: object) -> set[str]:
 
 
 def segments_in_order() -> list[tuple[int, str]]:
-    """Id and key of every active segment, each after those that its rule asks for."""
-    rows = Segment.objects.filter(is_active=True).order_by("pk").values_list("key", "pk", "definition")
+    """Id and key of every active dynamic segment, each after those that its rule asks for."""
+    rows = Segment.objects.following().order_by("pk").values_list("key", "pk", "definition")
     segments = {key: (pk, dependencies_of(definition).segments) for key, pk, definition in rows}
     ordered: dict[str, int] = {}
 
@@ -129,7 +129,7 @@ def _rules(unit: Tag) -> Iterator[object]:
 
 
 def _definitions_of_segments() -> list[object]:
-    return list(Segment.objects.filter(is_active=True).values_list("definition", flat=True))
+    return list(Segment.objects.following().values_list("definition", flat=True))
 
 
 def _tags_of(definition: object) -> set[str]:

@@ -15,6 +15,7 @@ from segments.models import (
     ProfileMerge,
     ProfileTag,
     QuarantinedEvent,
+    SegmentChange,
     SegmentMembership,
     Touch,
 )
@@ -106,6 +107,21 @@ def memberships(subject_id: int) -> Iterator[dict[str, Any]]:
     rows = SegmentMembership.objects.filter(profile=subject_id).select_related("segment")
     for found in rows.order_by("segment__key"):
         yield {"segment": found.segment.name, "since": found.entered_at}
+
+
+def segment_history(subject_id: int) -> Iterator[dict[str, Any]]:
+    """When and why the person entered and left segments, oldest first, also as profiles that this one has taken in."""
+    for found in _changes(subject_id).select_related("segment").order_by("at", "pk").iterator():
+        yield {"segment": found.segment.name, "change": found.kind, "at": found.at, "cause": found.cause}
+
+
+def erase_segment_history(subject_id: int, _now: datetime) -> int:
+    """They go before the profile, so that they are counted."""
+    return _changes(subject_id).delete()[0]
+
+
+def _changes(subject_id: int) -> QuerySet[SegmentChange]:
+    return SegmentChange.objects.filter(Q(profile=subject_id) | Q(profile__merged_into=subject_id))
 
 
 def merges(subject_id: int) -> Iterator[dict[str, Any]]:

@@ -139,10 +139,10 @@ def _run(
     ImportJob.objects.filter(pk=job.pk).update(rows_total=reader.total, state=ImportState.RUNNING, error="")
     try:
         for batch, read in _read_ahead(reader.batches(skip=job.rows_done, size=size), file):
-            _store_batch(job.pk, batch, read, file)
+            store_batch(job.pk, batch, read, file)
             if progress:
                 progress(batch.last, reader.total)
-        _finish(job, actor, now)
+        finish(job, actor, now)
     except BaseException as error:
         reason = f"{type(error).__name__}: {error}"
         ImportJob.objects.filter(pk=job.pk).update(state=ImportState.FAILED, error=reason)
@@ -165,7 +165,7 @@ def _read_ahead(batches: Iterator[Batch], file: File[Read]) -> Iterator[tuple[Ba
             yield found
 
 
-def _store_batch(job_id: int, batch: Batch, read: Read, file: File[Read]) -> None:
+def store_batch(job_id: int, batch: Batch, read: Read, file: File[Read]) -> None:
     with transaction.atomic():
         job = ImportJob.objects.select_for_update().get(pk=job_id)
         if job.rows_done >= batch.first:
@@ -192,7 +192,7 @@ def _store_batch(job_id: int, batch: Batch, read: Read, file: File[Read]) -> Non
         )
 
 
-def _finish(job: ImportJob, actor: str, now: datetime) -> None:
+def finish(job: ImportJob, actor: str, now: datetime) -> None:
     with transaction.atomic():
         ImportJob.objects.filter(pk=job.pk).update(state=ImportState.FINISHED, finished_at=now)
         job.refresh_from_db()

@@ -1,15 +1,17 @@
 """Who is in a segment: all of it found out anew, or the few people about whom something changed."""
 
 import logging
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 
 from compliance.services import audit
-from segments.models import Segment
+from segments import causes
+from segments.models import ChangeKind, Segment, SegmentMembership, UploadMode
 from segments.rules import Rule, RuleError, parse
 
 logger = logging.getLogger(__name__)
@@ -19,20 +21,74 @@ LOCK_NAMESPACE = 0x53454700
 
 # One statement, and people as one array: as parameters of their own, a thousand of them cost more than the question.
 EXCHANGE_SOME = """
-    , gone AS (
+    , why (profile_id, cause) AS MATERIALIZED (
+        SELECT person, (%(causes)s::text[])[place]
+        FROM unnest(%(people)s::bigint[], %(places)s::int[]) AS touched (person, place)
+    ), gone AS (
         DELETE FROM segments_segmentmembership m
-        WHERE m.segment_id = %s AND m.profile_id = ANY(%s)
+        WHERE m.segment_id = %(segment)s AND m.profile_id = ANY(%(people)s::bigint[])
           AND NOT EXISTS (SELECT FROM wanted w WHERE w.profile_id = m.profile_id)
-        RETURNING 1
+        RETURNING profile_id
     ), come AS (
         INSERT INTO segments_segmentmembership (segment_id, profile_id, entered_at)
-        SELECT %s, w.profile_id, %s FROM wanted w
+        SELECT %(segment)s, w.profile_id, %(now)s FROM wanted w
         WHERE NOT EXISTS (
-            SELECT FROM segments_segmentmembership m WHERE m.segment_id = %s AND m.profile_id = w.profile_id
+            SELECT FROM segments_segmentmembership m
+            WHERE m.segment_id = %(segment)s AND m.profile_id = w.profile_id
         )
-        RETURNING 1
+        RETURNING profile_id
+    ), told AS (
+        INSERT INTO segments_segmentchange (segment_id, profile_id, kind, cause, version, at)
+        SELECT %(segment)s, changed.profile_id, changed.kind, why.cause, %(version)s, %(now)s
+        FROM (
+            SELECT profile_id, 'entered' AS kind FROM come UNION ALL SELECT profile_id, 'left' FROM gone
+        ) changed JOIN why USING (profile_id)
     )
     SELECT (SELECT count(*) FROM come), (SELECT count(*) FROM gone)
+"""
+
+# The history is written by the statement that changes the members, from the rows that it changed.
+TELL = """
+    told AS (
+        INSERT INTO segments_segmentchange (segment_id, profile_id, kind, cause, version, at)
+        SELECT %(segment)s, profile_id, %(kind)s, %(cause)s, %(version)s, %(now)s FROM changed
+    )
+    SELECT count(*) FROM changed
+"""
+LET_OUT = """
+    WITH changed AS (
+        DELETE FROM segments_segmentmembership m
+        WHERE m.segment_id = %(segment)s
+          AND {is_in} (SELECT FROM pg_temp.segment_wanted w WHERE w.profile_id = m.profile_id)
+        RETURNING profile_id
+    ), """
+LET_IN = """
+    WITH changed AS (
+        INSERT INTO segments_segmentmembership (segment_id, profile_id, entered_at)
+        SELECT %(segment)s, w.profile_id, %(now)s FROM pg_temp.segment_wanted w
+        WHERE NOT EXISTS (
+            SELECT FROM segments_segmentmembership m
+            WHERE m.segment_id = %(segment)s AND m.profile_id = w.profile_id
+        )
+        ORDER BY w.profile_id
+        RETURNING profile_id
+    ), """
+
+
+# Of the people of a list, the profiles that they are now; a merge under way is waited for, and the next one waits.
+LIVING = """
+    CREATE TEMPORARY TABLE segment_wanted (profile_id) AS
+    WITH held AS MATERIALIZED (
+        SELECT coalesce(p.merged_into_id, p.subject_id) AS profile_id FROM segments_profile p
+        WHERE p.subject_id IN (SELECT n.profile_id FROM pg_temp.segment_named n)
+        ORDER BY p.subject_id FOR SHARE OF p
+    )
+    SELECT DISTINCT profile_id FROM held
+"""
+TOUCH = """
+    INSERT INTO segments_touch (profile_id, cause, touched_at)
+    SELECT DISTINCT profile_id, %(cause)s, %(now)s FROM segments_segmentchange
+    WHERE segment_id = %(segment)s AND at = %(now)s
 """
 
 
@@ -59,8 +115,9 @@ def try_lock(segment_id: int) -> bool:
 
 
 def exchange(
-    *, segment_id: int, rule: Rule, now: datetime, tables: Mapping[Hashable, str] | None = None
-) -> RefreshResult:
+    *, segment_id: int, rule: Rule, now: datetime, cause: str, version: int,
+    tables: Mapping[Hashable, str] | None = None,
+) -> RefreshResult:  # fmt: skip
     """Write the difference between the members and the people of the rule; as many statements for a million.
 
     The people go through a temporary table: making it may use parallel workers, which no INSERT .. SELECT
@@ -73,58 +130,91 @@ def exchange(
         cursor.execute(f"CREATE TEMPORARY TABLE segment_wanted (profile_id) AS {sql}", params)
         members = cursor.rowcount
         cursor.execute("ANALYZE pg_temp.segment_wanted")
-        cursor.execute(
-            """
-            DELETE FROM segments_segmentmembership m
-            WHERE m.segment_id = %s
-              AND NOT EXISTS (SELECT FROM pg_temp.segment_wanted w WHERE w.profile_id = m.profile_id)
-            """,
-            [segment_id],
-        )
-        left = cursor.rowcount
-        cursor.execute(
-            """
-            INSERT INTO segments_segmentmembership (segment_id, profile_id, entered_at)
-            SELECT %s, w.profile_id, %s FROM pg_temp.segment_wanted w
-            WHERE NOT EXISTS (
-                SELECT FROM segments_segmentmembership m
-                WHERE m.segment_id = %s AND m.profile_id = w.profile_id
-            )
-            ORDER BY w.profile_id
-            """,
-            [segment_id, now, segment_id],
-        )
-        entered = cursor.rowcount
+        given = {"segment": segment_id, "now": now, "cause": cause, "version": version}
+        left = _changed(cursor, LET_OUT.format(is_in="NOT EXISTS"), {**given, "kind": ChangeKind.LEFT.value})
+        entered = _changed(cursor, LET_IN, {**given, "kind": ChangeKind.ENTERED.value})
         cursor.execute("DROP TABLE pg_temp.segment_wanted")
     return RefreshResult(entered=entered, left=left, members=members)
 
 
-def recheck(*, touched: Mapping[str, Collection[int]], now: datetime, actor: str) -> None:
-    """Let people in and out of the active segments that mention what changed about them; `touched` is people by cause.
+def apply_list(
+    *, segment: Segment, people: Iterable[int], mode: UploadMode, now: datetime, cause: str
+) -> RefreshResult:
+    """Let the people of a list in, out, or exactly them be members; those who were erased meanwhile are passed over.
 
-    A segment that cannot be evaluated is logged and does not stop the others.
+    In the caller's transaction, which holds the lock of the segment. The same list again changes nothing.
     """
-    for segment in Segment.objects.filter(is_active=True).order_by("pk"):
+    given = {"segment": segment.pk, "now": now, "cause": cause, "version": segment.version}
+    entered = left = 0
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS pg_temp.segment_named, pg_temp.segment_wanted")
+        cursor.execute("CREATE TEMPORARY TABLE segment_named (profile_id bigint)")
+        with cursor.copy("COPY segment_named (profile_id) FROM STDIN") as copy:
+            for person in people:
+                copy.write_row((person,))
+        cursor.execute(LIVING)
+        cursor.execute("ANALYZE pg_temp.segment_wanted")
+        if mode != UploadMode.ADD:
+            is_in = "NOT EXISTS" if mode == UploadMode.REPLACE else "EXISTS"
+            left = _changed(cursor, LET_OUT.format(is_in=is_in), {**given, "kind": ChangeKind.LEFT.value})
+        if mode != UploadMode.REMOVE:
+            entered = _changed(cursor, LET_IN, {**given, "kind": ChangeKind.ENTERED.value})
+        cursor.execute("DROP TABLE pg_temp.segment_named, pg_temp.segment_wanted")
+    members = SegmentMembership.objects.filter(segment=segment).count()
+    return RefreshResult(entered=entered, left=left, members=members)
+
+
+def tell_followers(*, segment: Segment, now: datetime) -> None:
+    """Let the rules that ask for this segment be asked again about those who entered or left it at `now`."""
+    with connection.cursor() as cursor:
+        cursor.execute(TOUCH, {"cause": causes.segment(segment.key), "segment": segment.pk, "now": now})
+
+
+def recheck(*, touched: Mapping[str, Collection[int]], now: datetime, actor: str) -> None:
+    """Let people in and out of the segments that mention what changed about them; `touched` is people by cause.
+
+    Only dynamic segments follow their rule. One that cannot be evaluated is logged and does not stop the others.
+    """
+    for segment in Segment.objects.following().order_by("pk"):
         try:
             with transaction.atomic():
                 _recheck(segment, touched, now, actor)
         except (RuleError, DatabaseError):
             logger.exception("segment %s could not be rechecked", segment.key)
+            Segment.objects.filter(pk=segment.pk).update(checked_at=None)
 
 
 def _recheck(segment: Segment, touched: Mapping[str, Collection[int]], now: datetime, actor: str) -> None:
     rule = parse(segment.definition)
     depends_on = rule.depends_on()
-    people = sorted({person for cause in touched if depends_on.concern(cause) for person in touched[cause]})
-    if not people:
-        return
+    people = {
+        person: causes.in_history(cause)
+        for cause in sorted(touched, reverse=True)
+        if depends_on.concern(cause)
+        for person in touched[cause]
+    }
+    if people:
+        recheck_some(segment=segment, rule=rule, people=people, now=now, actor=actor)
+
+
+def recheck_some(
+    *, segment: Segment, rule: Rule, people: Mapping[int, str], now: datetime, actor: str
+) -> tuple[int, int]:
+    """Ask the rule about a few people, each with the cause of asking; returns how many entered and left.
+
+    In the caller's transaction; waits for a refresh under way.
+    """
     lock(segment.pk)
-    sql, params = rule.queryset(now, only=people).query.sql_with_params()
+    ids = sorted(people)
+    sql, params = rule.queryset(now, only=ids).query.sql_with_params()
+    known = sorted(set(people.values()))
+    place = {cause: number for number, cause in enumerate(known, 1)}
+    given = {
+        "people": _array(ids), "places": _array(place[people[person]] for person in ids), "causes": known,
+        "segment": segment.pk, "now": now, "version": segment.version,
+    }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"WITH wanted (profile_id) AS MATERIALIZED ({sql}) {EXCHANGE_SOME}",
-            [*params, segment.pk, people, segment.pk, now, segment.pk],
-        )
+        cursor.execute(*_named(f"WITH wanted (profile_id) AS MATERIALIZED ({sql})", params, EXCHANGE_SOME, given))
         ((entered, left),) = cursor.fetchall()
     if entered or left:
         Segment.objects.filter(pk=segment.pk).update(member_count=F("member_count") + entered - left)
@@ -132,3 +222,23 @@ def _recheck(segment: Segment, touched: Mapping[str, Collection[int]], now: date
             action="segment.members_changed", actor=actor, object_type="segment", object_id=str(segment.uid),
             details={"key": segment.key, "version": segment.version, "entered": entered, "left": left}, now=now,
         )  # fmt: skip
+    return entered, left
+
+
+def _changed(cursor: Any, statement: str, given: Mapping[str, Any]) -> int:
+    cursor.execute(statement + TELL, given)
+    return int(cursor.fetchone()[0])
+
+
+def _array(numbers: Iterable[int]) -> str:
+    """Numbers as PostgreSQL writes an array: quicker by far than a list as a parameter."""
+    return f"{{{','.join(map(str, numbers))}}}"
+
+
+def _named(
+    question: str, params: Sequence[Any], statement: str, given: Mapping[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """Django's question with its positional parameters, and a statement with named ones, as one."""
+    places = {f"p{index}": value for index, value in enumerate(params)}
+    asked = question.replace("%%", "%%%%") % tuple(f"%({name})s" for name in places)
+    return asked + statement, {**places, **given}

@@ -23,6 +23,7 @@ from segments.models import (
     TagExclusion,
     TagKind,
 )
+from segments.services import segment_history
 
 COLUMNS = ("gender", "birth_date", "language", "country", "region", "city", "timezone")
 RFM = ("rfm_recency", "rfm_frequency", "rfm_monetary", "rfm_at")
@@ -36,6 +37,9 @@ def move(*, survivor: Profile, absorbed: Profile, keys: Keys, now: datetime) -> 
     """Give the survivor what the absorbed profile has; both are locked. The absorbed one is empty then."""
     in_segments = _move_rows(_frozen(absorbed.pk), survivor.pk)
     _count_members(in_segments, -1)
+    segment_history.tell_moved(
+        moved=in_segments["moved"], kept=_segments_of(in_segments), giver=absorbed.pk, taker=survivor.pk, now=now
+    )
     # Whoever did not want a tag does not get it back by a merge.
     exclusions = _move_rows(TagExclusion.objects.filter(profile=absorbed), survivor.pk)
     barred = _take(_barred(survivor.pk, absorbed.pk))
@@ -58,6 +62,10 @@ def move_back(*, survivor: Profile, absorbed: Profile, keys: Keys, snapshot: Sna
     _move_rows_back(ProfileTag.objects.filter(profile=survivor), absorbed.pk, snapshot["tags"])
     _move_rows_back(_frozen(survivor.pk), absorbed.pk, snapshot["memberships"])
     _count_members(snapshot["memberships"], 1)
+    segment_history.tell_moved_back(
+        moved=snapshot["memberships"]["moved"], kept=_segments_of(snapshot["memberships"]), giver=survivor.pk,
+        taker=absorbed.pk, now=now,
+    )  # fmt: skip
     _move_columns_back(survivor, absorbed, keys, snapshot, now)
 
 
@@ -223,11 +231,17 @@ def _barred(survivor_id: int, absorbed_id: int) -> QuerySet[ProfileTag]:
 
 
 def _frozen(profile_id: int) -> QuerySet[SegmentMembership]:
-    """Memberships that no rule refreshes. The others follow from the touch of a merge within seconds."""
-    return SegmentMembership.objects.filter(profile=profile_id, segment__is_active=False)
+    """Memberships that no rule refreshes: of inactive segments, snapshots and lists. The others follow from the touch
+    of a merge within seconds."""
+    following = Segment.objects.following().values("pk")
+    return SegmentMembership.objects.filter(profile=profile_id).exclude(segment__in=following)
 
 
 def _count_members(found: Snapshot, change: int) -> None:
     """A segment that both were in has one member less for it."""
-    segments = [json.loads(row)["segment_id"] for row in found["kept"]]
-    Segment.objects.filter(pk__in=segments).update(member_count=F("member_count") + change)
+    Segment.objects.filter(pk__in=_segments_of(found)).update(member_count=F("member_count") + change)
+
+
+def _segments_of(found: Snapshot) -> list[int]:
+    """The segments whose memberships were taken away, since the survivor has one of its own."""
+    return [json.loads(row)["segment_id"] for row in found["kept"]]

@@ -1,26 +1,33 @@
 """Changes of segments: what they mean, and who is in them."""
 
 import hashlib
-import logging
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import rfc8785
 from django.contrib.auth.models import User
-from django.db import DatabaseError, transaction
+from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from compliance.services import audit
 from segments import causes
-from segments.models import Segment, SegmentVersion, Tag
+from segments.models import Segment, SegmentKind, SegmentVersion, Tag
 from segments.rules import Rule, RuleError, parse
 from segments.rules.errors import below
-from segments.selectors import tag_dependencies
-from segments.services import memberships, shared_rows
+from segments.selectors import segment_usage, tag_dependencies
+from segments.selectors.segment_usage import SegmentUser
+from segments.services import memberships, refreshing
 from segments.services.memberships import RefreshResult
 
-logger = logging.getLogger(__name__)
+
+class SegmentInUseError(Exception):
+    """The segment cannot go: `users` ask for it."""
+
+    def __init__(self, users: Sequence[SegmentUser]) -> None:
+        super().__init__(", ".join(f"{user.kind} {user.name}" for user in users))
+        self.users = users
 
 
 @transaction.atomic
@@ -30,20 +37,26 @@ def create(
     name: str,
     definition: Mapping[str, Any],
     description: str = "",
+    kind: str = SegmentKind.DYNAMIC,
     actor: str,
     now: datetime,
     user: User | None = None,
 ) -> Segment:
-    """Create a segment, still without members, with version 1 of its definition.
+    """Create a segment with version 1 of its definition. A snapshot is taken at once; the others have no members yet.
 
     Raises `RuleError` for the definition and `ValidationError`, by field, for a key that is malformed or
-    taken.
+    taken, an unknown kind, and a definition for a list of people, which has none (`{}`).
     """
-    rule = check(definition=definition, key=key)
-    segment = Segment(key=key, name=name, description=description, definition=rule.to_json())
+    wanted = _definition(kind, definition, key)
+    is_snapshot = kind == SegmentKind.SNAPSHOT
+    segment = Segment(
+        key=key, name=name, description=description, kind=kind, definition=wanted, taken_at=now if is_snapshot else None
+    )
     segment.full_clean()
     segment.save()
     _add_version(segment, action="segment.created", actor=actor, now=now, user=user)
+    if is_snapshot:
+        _take(segment, now=now, actor=actor)
     return segment
 
 
@@ -53,9 +66,10 @@ def change_definition(
 ) -> Segment:
     """Give a segment a new version of its definition; the same definition again changes nothing.
 
-    Members change with the next refresh. Raises `RuleError`.
+    Members change with the next refresh, those of a snapshot when it is taken again. Raises `RuleError`, and
+    `ValidationError` for a list of people.
     """
-    wanted = check(definition=definition, key=segment.key).to_json()
+    wanted = _definition(segment.kind, definition, segment.key)
     locked = Segment.objects.select_for_update().get(pk=segment.pk)
     if locked.definition == wanted:
         return locked
@@ -64,6 +78,20 @@ def change_definition(
     locked.save(update_fields=["definition", "version"])
     _add_version(locked, action="segment.definition_changed", actor=actor, now=now, user=user)
     return locked
+
+
+@transaction.atomic
+def restore(*, segment: Segment, version: int, actor: str, now: datetime, user: User | None = None) -> Segment:
+    """Give a segment the definition that it had in an earlier version, as a new version.
+
+    Raises `SegmentVersion.DoesNotExist`, and `RuleError` when the definition cannot be used any more.
+    """
+    earlier = SegmentVersion.objects.get(segment=segment, version=version)
+    changed = change_definition(segment=segment, definition=earlier.definition, actor=actor, now=now, user=user)
+    if changed.version != segment.version:
+        details = {"version": changed.version, "restored": version}
+        _leaf(changed, "segment.version_restored", details, actor=actor, now=now)
+    return changed
 
 
 @transaction.atomic
@@ -76,82 +104,69 @@ def change_details(
     """
     locked = Segment.objects.select_for_update().get(pk=segment.pk)
     locked.name, locked.description, locked.is_active = name, description, is_active
+    locked.checked_at = None  # what happened while it was inactive passed it by
     locked.full_clean(exclude=["definition"])
-    locked.save(update_fields=["name", "description", "is_active"])
+    locked.save(update_fields=["name", "description", "is_active", "checked_at"])
     _leaf(locked, "segment.details_changed", {"name": name, "is_active": is_active}, actor=actor, now=now)
     return locked
+
+
+@transaction.atomic
+def archive(*, segment: Segment, actor: str, now: datetime) -> Segment:
+    """Put a segment out of use: it keeps its members, history and versions, and follows nothing any more.
+
+    Raises `SegmentInUseError` while a campaign, a cap, a tag or another segment asks for it.
+    """
+    users = segment_usage.users_of(segment)
+    if users:
+        raise SegmentInUseError(users)
+    return change_details(
+        segment=segment, name=segment.name, description=segment.description, is_active=False, actor=actor, now=now
+    )
 
 
 @transaction.atomic
 def refresh(*, segment: Segment, now: datetime, actor: str) -> RefreshResult:
     """Make the members exactly those for whom the definition holds at `now`; waits for a refresh under way.
 
-    Raises `RuleError` when the definition holds a kind of condition that is not registered any more.
+    Only a dynamic segment follows its definition; the members of others stay as they are. Raises `RuleError` when the
+    definition holds a kind of condition that is not registered any more.
     """
     memberships.lock(segment.pk)
-    return _refresh(Segment.objects.get(pk=segment.pk), now=now, actor=actor)
+    current = Segment.objects.get(pk=segment.pk)
+    if current.kind != SegmentKind.DYNAMIC:
+        return RefreshResult(entered=0, left=0, members=current.member_count)
+    return refreshing.refresh_locked(segment=current, now=now, actor=actor, cause=causes.REFRESH)
 
 
-def refresh_all(*, now: datetime, actor: str) -> dict[str, RefreshResult]:
-    """Refresh every active segment; returns the results by segment key.
+@transaction.atomic
+def take_snapshot(*, segment: Segment, now: datetime, actor: str) -> RefreshResult:
+    """Take a snapshot anew: its members become those for whom the definition holds at `now`.
 
-    Those that others ask for come first. Segments that count the same are refreshed in one transaction, which counts
-    it once; each other has a transaction of its own. A segment that is being refreshed is passed over, and one that
-    fails is logged and does not stop the others.
+    Raises `ValidationError` for a segment that is none, and `RuleError`.
     """
-    results: dict[str, RefreshResult] = {}
-    for family in shared_rows.families(_rules([pk for pk, _key in tag_dependencies.segments_in_order()]), now):
-        with transaction.atomic():
-            free = [pk for pk in family if memberships.try_lock(pk)]
-            results |= _refresh_family(_rules(free), now=now, actor=actor)
-    return results
+    if segment.kind != SegmentKind.SNAPSHOT:
+        raise ValidationError({"kind": _("This segment is no snapshot.")})
+    return _take(segment, now=now, actor=actor)
 
 
-def _rules(segment_ids: Sequence[int]) -> dict[int, Rule]:
-    """The rules of these segments as they are now, in this order; one that cannot be read is logged and left out."""
-    segments = Segment.objects.in_bulk(segment_ids)
-    rules = {}
-    for pk in segment_ids:
-        try:
-            rules[pk] = parse(segments[pk].definition)
-        except RuleError:
-            logger.exception("segment %s could not be refreshed", segments[pk].key)
-    return rules
-
-
-def _refresh_family(rules: Mapping[int, Rule], *, now: datetime, actor: str) -> dict[str, RefreshResult]:
-    """Refresh segments that are locked; whatever fails is logged."""
-    tables: Mapping[Hashable, str] = {}
-    results = {}
-    try:
-        with transaction.atomic():
-            tables = shared_rows.prepare(list(rules.values()), now)
-    except DatabaseError:
-        logger.exception("counting at once for %d segments failed; each counts for itself", len(rules))
-    for pk in rules:
-        segment = Segment.objects.get(pk=pk)
-        try:
-            with transaction.atomic():
-                results[segment.key] = _refresh(segment, now=now, actor=actor, tables=tables)
-        except (RuleError, DatabaseError):
-            logger.exception("segment %s could not be refreshed", segment.key)
-    return results
-
-
-def _refresh(
-    segment: Segment, *, now: datetime, actor: str, tables: Mapping[Hashable, str] | None = None
-) -> RefreshResult:
-    result = memberships.exchange(segment_id=segment.pk, rule=parse(segment.definition), now=now, tables=tables)
-    Segment.objects.filter(pk=segment.pk).update(member_count=result.members, refreshed_at=now)
-    if result.entered or result.left:
-        details = {
-            "version": segment.version,
-            "entered": result.entered,
-            "left": result.left,
-            "members": result.members,
-        }
-        _leaf(segment, "segment.members_changed", details, actor=actor, now=now)
+def _take(segment: Segment, *, now: datetime, actor: str) -> RefreshResult:
+    memberships.lock(segment.pk)
+    current = Segment.objects.get(pk=segment.pk)
+    result = refreshing.refresh_locked(segment=current, now=now, actor=actor, cause=causes.SNAPSHOT)
+    Segment.objects.filter(pk=segment.pk).update(taken_at=now)
+    _leaf(current, "segment.snapshot_taken", {"members": result.members}, actor=actor, now=now)
+    if tag_dependencies.is_cause_watched(causes.segment(segment.key)):
+        memberships.tell_followers(segment=current, now=now)
     return result
+
+
+def _definition(kind: str, definition: Mapping[str, Any], key: str) -> dict[str, Any]:
+    if kind != SegmentKind.UPLOADED:
+        return check(definition=definition, key=key).to_json()
+    if definition:
+        raise ValidationError({"definition": _("A list of people has no rule.")})
+    return {}
 
 
 def check(*, definition: Mapping[str, Any], key: str = "") -> Rule:

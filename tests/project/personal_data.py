@@ -12,6 +12,7 @@ DIRECT = {
     "segments.QuarantinedEvent": {"event_encrypted"},
     "segments.ProfileMerge": {"snapshot_encrypted"},
     "segments.RejectedRow": {"row_encrypted"},
+    "segments.SegmentUpload": {"file_encrypted"},
     "campaigns.Delivery": {"address_digest"},
 }
 ABOUT = {
@@ -42,6 +43,7 @@ ABOUT = {
         "profile", "tag", "group", "weight", "weighed_at", "confidence", "evidence", "assigned_at", "expires_at",
     },
     "segments.QuarantinedEvent": {"profile", "occurred_at", "name"},
+    "segments.SegmentChange": {"segment", "profile", "kind", "cause", "version", "at"},
     "segments.SegmentMembership": {"segment", "profile", "entered_at"},
     "segments.TagExclusion": {"profile", "tag", "reason", "excluded_at"},
     "segments.Touch": {"profile", "cause", "touched_at"},
@@ -112,10 +114,12 @@ NONE = {
     "segments.ProfileTag": {"id", "source", "is_given"},
     "segments.RejectedRow": {"id", "job", "row_number", "field", "reason"},
     "segments.Segment": {
-        "id", "uid", "key", "name", "description", "definition", "version", "is_active", "member_count",
-        "refreshed_at", "created_at",
+        "id", "uid", "key", "name", "description", "kind", "definition", "version", "is_active", "member_count",
+        "refreshed_at", "refreshed_version", "taken_at", "created_at",
     },
+    "segments.SegmentChange": {"id"},
     "segments.SegmentMembership": {"id"},
+    "segments.SegmentUpload": {"job", "segment", "mode", "uploaded_by", "entered", "left"},
     "campaigns.FrequencyCap": {
         "id", "name", "segment", "channel", "most", "periods", "unit", "clock", "action", "is_active",
     },

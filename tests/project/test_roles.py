@@ -97,11 +97,13 @@ ACTIONS = {
     "segments_joinreview": ("merge", "keep_apart"),
     "segments_profile": ("personal_data", "give_tag", "remove_tag", "merge"),
     "segments_profilemerge": ("undo",),
-    "segments_segment": ("refresh_now", "show_members"),
+    "segments_segment": (
+        "refresh_now", "take_snapshot", "upload_members", "show_members", "show_history", "compare_versions",
+    ),
     "segments_tag": ("recompute",),
     "segments_tagboost": ("end_now",),
     "segments_tagexclusion": ("readmit",),
-}
+}  # fmt: skip
 
 LIST_ACTIONS = ("verify_now", "evidence_kit", "export")
 

@@ -47,10 +47,13 @@ def test_a_segment_is_shown_with_its_size(client: Client, now: datetime) -> None
         "key": "all",
         "name": "Everybody",
         "description": "",
+        "kind": "dynamic",
         "version": 1,
+        "refreshed_version": 1,
         "is_active": True,
         "member_count": 1,
         "refreshed_at": shown["refreshed_at"],
+        "taken_at": None,
     }
     assert datetime.fromisoformat(shown["refreshed_at"]) == now
 
