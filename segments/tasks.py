@@ -16,7 +16,7 @@ def follow_up() -> None:
 
 @shared_task
 def refresh_segments() -> None:
-    followup.refresh_all(now=timezone.now(), actor=SYSTEM)
+    followup.follow_clock(now=timezone.now(), actor=SYSTEM, clock=timezone.now)
 
 
 @shared_task

@@ -14,7 +14,7 @@ def members_are_of_the_version(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('segments', '0008_touch_everybody'),
+        ('segments', '0007_identity_merges'),
     ]
 
     operations = [

@@ -21,7 +21,9 @@ class Segment(models.Model):
     """A group of people: those for whom a rule tree (see `segments.rules`) holds now, those for whom it held when the
     snapshot was taken, or a list that somebody uploaded.
 
-    `refreshed_version` is the version of the rule that the members were found by, 0 before the first time.
+    A dynamic one is checked by the clock for the people whom time moves: `checked_at` is up to when, and null asks for
+    everybody to be looked at anew, which `refreshed_at` says was done last. `refreshed_version` is the version of the
+    rule that the members were found by, 0 before the first time.
     """
 
     uid = models.UUIDField(_("public id"), unique=True, default=uuid7, editable=False)
@@ -35,6 +37,7 @@ class Segment(models.Model):
     member_count = models.PositiveIntegerField(_("members"), default=0, editable=False)
     refreshed_at = models.DateTimeField(_("refreshed at"), null=True, editable=False)
     refreshed_version = models.PositiveIntegerField(_("version of the members"), default=0, editable=False)
+    checked_at = models.DateTimeField(_("checked at"), null=True, editable=False)
     taken_at = models.DateTimeField(_("taken at"), null=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 

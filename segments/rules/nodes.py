@@ -4,9 +4,10 @@ apps.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from django.db.models import BooleanField, Func, Q, Value
+from django.db.models import BooleanField, Func, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
 from django.utils.translation import gettext as _
 
@@ -19,6 +20,8 @@ ANY_EVENT = "*"
 """Stands in `Dependencies.events` for every event, whatever its name."""
 
 Predicate = Combinable | Q
+Touched = list["QuerySet[Any, int]"] | None
+"""Questions for ids of profiles; None stands for everybody."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,12 @@ class Node(ABC):
     def depends_on(self) -> Dependencies:
         """What the node's answer depends on."""
 
+    def touched_by_clock(self, since: datetime, now: datetime) -> "Touched":
+        """Those of whom the answer at `now` may be another than at `since` though nothing happened but that time
+        passed; None when it cannot be told.
+        """
+        return None if self.depends_on().clock else []
+
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """The node in the JSON form that `parse` reads."""
@@ -119,6 +128,15 @@ class Group(Node):
         found = Dependencies()
         for child in self.children:
             found |= child.depends_on()
+        return found
+
+    def touched_by_clock(self, since: datetime, now: datetime) -> Touched:
+        found: list[QuerySet[Any, int]] = []
+        for child in self.children:
+            touched = child.touched_by_clock(since, now)
+            if touched is None:
+                return None
+            found += touched
         return found
 
     def to_json(self) -> dict[str, Any]:

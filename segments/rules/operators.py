@@ -6,7 +6,7 @@ is true of them. Types whose `absent_is_zero` (numbers of things, totals) compar
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
@@ -97,6 +97,12 @@ class Comparison:
         return isinstance(self.value, DaysAgo) or (
             isinstance(self.value, tuple) and any(isinstance(item, DaysAgo) for item in self.value)
         )
+
+    @property
+    def ages(self) -> set[timedelta]:
+        """How long ago the values lie that move with the clock."""
+        values = self.value if isinstance(self.value, tuple) else (self.value,)
+        return {timedelta(days=value.days) for value in values if isinstance(value, DaysAgo)}
 
     def describe(self, subject: str) -> str:
         """The comparison as a sentence about `subject`, a noun phrase in the active language."""

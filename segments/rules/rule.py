@@ -10,7 +10,7 @@ from django.utils.text import capfirst
 
 from segments.models import Profile
 from segments.rules.compilation import Compilation, PeopleIds, Rows
-from segments.rules.nodes import Dependencies, Node
+from segments.rules.nodes import Dependencies, Node, Touched
 from segments.rules.parse import parse_tree
 
 
@@ -36,6 +36,12 @@ class Rule:
         compilation = Compilation(now=now)
         self.root.compile(compilation)
         return compilation.grouped
+
+    def touched_by_clock(self, since: datetime, now: datetime) -> Touched:
+        """The people for whom the passing of time alone may have changed the answer between the two moments: questions
+        for their ids, which may find others, too; None when everybody must be asked.
+        """
+        return self.root.touched_by_clock(since, now)
 
     def describe(self) -> str:
         """The rule as a plain sentence in the active language."""

@@ -35,6 +35,15 @@ class Window:
         """Whether the window moves with the clock."""
         return bool(self.days or self.hours or self.calendar)
 
+    @property
+    def ages(self) -> set[timedelta]:
+        """What enters the window is of the one age, and what leaves it of the other, when it moves steadily."""
+        return {timedelta(0), timedelta(days=self.days, hours=self.hours)} if self.days or self.hours else set()
+
+    def stands_still(self, since: datetime, now: datetime) -> bool:
+        """Whether its bounds are the same at both moments, but for what moves steadily."""
+        return not self.calendar or self.filters("", since) == self.filters("", now)
+
     def filters(self, column: str, now: datetime) -> dict[str, datetime]:
         """Lookups that keep `column` within the window: constants, so that partitions outside are unread."""
         if self.calendar:

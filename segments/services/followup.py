@@ -4,8 +4,9 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from segments.services import memberships, segments, tags, touches
+from segments.services import memberships, refreshing, tags, touches
 from segments.services.memberships import RefreshResult
+from segments.services.refreshing import Clock
 
 LOCK = 0x48454544_03
 LIMIT = 5_000
@@ -29,11 +30,14 @@ def follow_up(*, now: datetime, actor: str, limit: int = LIMIT) -> int:
         return sum(len(people) for people in touched.values())
 
 
-def refresh_all(*, now: datetime, actor: str) -> dict[str, RefreshResult]:
-    """What the minute brings: tags that a great change concerns fall due for everybody, and all segments are refreshed.
+def follow_clock(*, now: datetime, actor: str, clock: Clock | None = None) -> dict[str, RefreshResult]:
+    """What a minute brings: segments follow the clock; what a vast change concerns is asked of everybody again, and
+    tags that it concerns fall due.
 
-    Returns the results by segment key.
+    Returns the results of the segments that were refreshed whole, by key. `clock`: see `refreshing.refresh_all`.
     """
     with transaction.atomic():
-        tags.fall_due(changed=touches.claim_everybody(), now=now)
-    return segments.refresh_all(now=now, actor=actor)
+        changed = touches.claim_everybody()
+        tags.fall_due(changed=changed, now=now)
+        refreshing.fall_due(changed=changed)
+    return refreshing.follow_clock(now=now, actor=actor, clock=clock)

@@ -187,6 +187,7 @@ def recheck(*, touched: Mapping[str, Collection[int]], now: datetime, actor: str
                 _recheck(segment, touched, now, actor)
         except (RuleError, DatabaseError):
             logger.exception("segment %s could not be rechecked", segment.key)
+            Segment.objects.filter(pk=segment.pk).update(checked_at=None)
 
 
 def _recheck(segment: Segment, touched: Mapping[str, Collection[int]], now: datetime, actor: str) -> None:

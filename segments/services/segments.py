@@ -1,15 +1,14 @@
 """Changes of segments: what they mean, and who is in them."""
 
 import hashlib
-import logging
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import rfc8785
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from compliance.services import audit
@@ -19,10 +18,8 @@ from segments.rules import Rule, RuleError, parse
 from segments.rules.errors import below
 from segments.selectors import segment_usage, tag_dependencies
 from segments.selectors.segment_usage import SegmentUser
-from segments.services import memberships, shared_rows
+from segments.services import memberships, refreshing
 from segments.services.memberships import RefreshResult
-
-logger = logging.getLogger(__name__)
 
 
 class SegmentInUseError(Exception):
@@ -107,8 +104,9 @@ def change_details(
     """
     locked = Segment.objects.select_for_update().get(pk=segment.pk)
     locked.name, locked.description, locked.is_active = name, description, is_active
+    locked.checked_at = None  # what happened while it was inactive passed it by
     locked.full_clean(exclude=["definition"])
-    locked.save(update_fields=["name", "description", "is_active"])
+    locked.save(update_fields=["name", "description", "is_active", "checked_at"])
     _leaf(locked, "segment.details_changed", {"name": name, "is_active": is_active}, actor=actor, now=now)
     return locked
 
@@ -138,7 +136,7 @@ def refresh(*, segment: Segment, now: datetime, actor: str) -> RefreshResult:
     current = Segment.objects.get(pk=segment.pk)
     if current.kind != SegmentKind.DYNAMIC:
         return RefreshResult(entered=0, left=0, members=current.member_count)
-    return _refresh(current, now=now, actor=actor, cause=causes.REFRESH)
+    return refreshing.refresh_locked(segment=current, now=now, actor=actor, cause=causes.REFRESH)
 
 
 @transaction.atomic
@@ -152,83 +150,14 @@ def take_snapshot(*, segment: Segment, now: datetime, actor: str) -> RefreshResu
     return _take(segment, now=now, actor=actor)
 
 
-def refresh_all(*, now: datetime, actor: str) -> dict[str, RefreshResult]:
-    """Refresh every active dynamic segment; returns the results by segment key.
-
-    Those that others ask for come first. Segments that count the same are refreshed in one transaction, which counts
-    it once; each other has a transaction of its own. A segment that is being refreshed is passed over, and one that
-    fails is logged and does not stop the others.
-    """
-    results: dict[str, RefreshResult] = {}
-    for family in shared_rows.families(_rules([pk for pk, _key in tag_dependencies.segments_in_order()]), now):
-        with transaction.atomic():
-            free = [pk for pk in family if memberships.try_lock(pk)]
-            results |= _refresh_family(_rules(free), now=now, actor=actor)
-    return results
-
-
-def _rules(segment_ids: Sequence[int]) -> dict[int, Rule]:
-    """The rules of these segments as they are now, in this order; one that cannot be read is logged and left out."""
-    segments = Segment.objects.in_bulk(segment_ids)
-    rules = {}
-    for pk in segment_ids:
-        try:
-            rules[pk] = parse(segments[pk].definition)
-        except RuleError:
-            logger.exception("segment %s could not be refreshed", segments[pk].key)
-    return rules
-
-
-def _refresh_family(rules: Mapping[int, Rule], *, now: datetime, actor: str) -> dict[str, RefreshResult]:
-    """Refresh segments that are locked; whatever fails is logged."""
-    tables: Mapping[Hashable, str] = {}
-    results = {}
-    try:
-        with transaction.atomic():
-            tables = shared_rows.prepare(list(rules.values()), now)
-    except DatabaseError:
-        logger.exception("counting at once for %d segments failed; each counts for itself", len(rules))
-    for pk in rules:
-        segment = Segment.objects.get(pk=pk)
-        try:
-            with transaction.atomic():
-                results[segment.key] = _refresh(segment, now=now, actor=actor, cause=causes.CLOCK, tables=tables)
-        except (RuleError, DatabaseError):
-            logger.exception("segment %s could not be refreshed", segment.key)
-    return results
-
-
 def _take(segment: Segment, *, now: datetime, actor: str) -> RefreshResult:
     memberships.lock(segment.pk)
     current = Segment.objects.get(pk=segment.pk)
-    result = _refresh(current, now=now, actor=actor, cause=causes.SNAPSHOT)
+    result = refreshing.refresh_locked(segment=current, now=now, actor=actor, cause=causes.SNAPSHOT)
     Segment.objects.filter(pk=segment.pk).update(taken_at=now)
     _leaf(current, "segment.snapshot_taken", {"members": result.members}, actor=actor, now=now)
     if tag_dependencies.is_cause_watched(causes.segment(segment.key)):
         memberships.tell_followers(segment=current, changed=result.entered + result.left, now=now)
-    return result
-
-
-def _refresh(
-    segment: Segment, *, now: datetime, actor: str, cause: str, tables: Mapping[Hashable, str] | None = None
-) -> RefreshResult:
-    if cause != causes.SNAPSHOT and segment.refreshed_version != segment.version:
-        cause = causes.DEFINITION
-    result = memberships.exchange(
-        segment_id=segment.pk, rule=parse(segment.definition), now=now, cause=cause, version=segment.version,
-        tables=tables,
-    )  # fmt: skip
-    Segment.objects.filter(pk=segment.pk).update(
-        member_count=result.members, refreshed_at=now, refreshed_version=segment.version
-    )
-    if result.entered or result.left:
-        details = {
-            "version": segment.version,
-            "entered": result.entered,
-            "left": result.left,
-            "members": result.members,
-        }
-        _leaf(segment, "segment.members_changed", details, actor=actor, now=now)
     return result
 
 

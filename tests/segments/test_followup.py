@@ -90,7 +90,7 @@ def test_what_concerns_very_many_is_followed_up_for_everybody(
     Touch.objects.filter(cause=causes.IDENTITY).delete()
     assert [(touch.profile_id, touch.cause) for touch in Touch.objects.all()] == [(None, causes.event("purchase"))]
     assert followup.follow_up(now=now, actor="test") == 0
-    assert followup.refresh_all(now=now, actor="test")["buyers"].entered == 1
+    assert followup.follow_clock(now=now, actor="test")["buyers"].entered == 1
     assert not Touch.objects.exists()
     assert tags.compute_due(now=now, actor="test")["buyer"].given == 1
     assert len(members(buyers)) == 1

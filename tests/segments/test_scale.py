@@ -10,7 +10,7 @@ from segments import causes
 from segments.models import Segment, SegmentMembership
 from segments.rules import parse
 from segments.selectors import segments as selectors
-from segments.services import memberships, segments
+from segments.services import memberships, refreshing, segments
 from tests.benchmarks.segment_suite import population
 from tests.benchmarks.segment_suite.comparison import usable
 from tests.benchmarks.segment_suite.rules import Case
@@ -27,7 +27,7 @@ def test_a_hundred_thousand_people() -> None:
     population.check_digests()
     cases, _ = usable()
     made = {case.key: _segment(case) for case in cases}
-    results = segments.refresh_all(now=NOW, actor=ACTOR)
+    results = refreshing.refresh_all(now=NOW, actor=ACTOR)
     for case in cases:
         expected = _found_by_sql(case, NOW)
         assert set(_members(made[case.key])) == expected, case.key

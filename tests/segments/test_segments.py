@@ -13,7 +13,7 @@ from compliance.models import AuditLeaf
 from segments.models import Profile, Segment, SegmentMembership, SegmentVersion
 from segments.rules import RuleError
 from segments.selectors import segments as selectors
-from segments.services import memberships, segments
+from segments.services import memberships, refreshing, segments
 from tests.segments.rules.world import Carried, Happening, Person, store
 
 pytestmark = pytest.mark.django_db
@@ -154,15 +154,15 @@ def test_all_active_segments_are_refreshed_whatever_becomes_of_one(now: datetime
     create(now, key="c-fine")
     Segment.objects.filter(key="a-broken").update(definition={"gone": True})
     Segment.objects.filter(key="b-idle").update(is_active=False)
-    assert segments.refresh_all(now=now, actor="system") == {"c-fine": segments.RefreshResult(1, 0, 1)}
+    assert refreshing.refresh_all(now=now, actor="system") == {"c-fine": segments.RefreshResult(1, 0, 1)}
 
 
 def test_a_segment_being_refreshed_is_passed_over(now: datetime) -> None:
     segment = create(now)
     with psycopg.connect(**_address()) as other:
         other.execute("SELECT pg_advisory_xact_lock(%s, %s)", [memberships.LOCK_NAMESPACE, segment.pk])
-        assert segments.refresh_all(now=now, actor="system") == {}
-    assert set(segments.refresh_all(now=now, actor="system")) == {"here"}
+        assert refreshing.refresh_all(now=now, actor="system") == {}
+    assert set(refreshing.refresh_all(now=now, actor="system")) == {"here"}
 
 
 def _address() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from segments.models import Segment, SegmentMembership
 from segments.rules import parse
-from segments.services import segments, shared_rows
+from segments.services import refreshing, segments, shared_rows
 from tests.segments.rules import oracle
 from tests.segments.rules.trees import EVENTS, TREES, Tree
 from tests.segments.rules.world import NOW, Person, random_person, store
@@ -62,7 +62,7 @@ def test_rows_that_two_count_are_read_once(population: dict[int, Person]) -> Non
     make("much", {"all": [MUCH, OFTEN]})
     make("lately", LATELY)
     with CaptureQueriesContext(connection) as queries:
-        results = segments.refresh_all(now=NOW, actor="test")
+        results = refreshing.refresh_all(now=NOW, actor="test")
     counting = [query["sql"] for query in queries if "GROUP BY" in query["sql"]]
     assert len(counting) == 2  # one for the two segments, one for the third
     for key, tree in (("often", OFTEN), ("much", {"all": [MUCH, OFTEN]}), ("lately", LATELY)):
@@ -80,7 +80,7 @@ def test_one_that_fails_stops_none_of_its_family(population: dict[int, Person]) 
             "ALTER TABLE segments_segmentmembership ADD CONSTRAINT test_refused CHECK (segment_id <> %s) NOT VALID",
             [broken.pk],
         )
-    assert "broken" not in segments.refresh_all(now=NOW, actor="test")
+    assert "broken" not in refreshing.refresh_all(now=NOW, actor="test")
     assert members("much") == expected(MUCH, population)
 
 
@@ -90,7 +90,7 @@ def test_refreshed_together_they_hold_whom_the_oracle_says(population: dict[int,
     Segment.objects.filter(key__startswith="s-").delete()
     for place, tree in enumerate(trees):
         Segment.objects.create(key=f"s-{place}", name="s", definition=parse(tree).to_json(), is_active=True)
-    segments.refresh_all(now=NOW, actor="test")
+    refreshing.refresh_all(now=NOW, actor="test")
     for place, tree in enumerate(trees):
         if not parse(tree).depends_on().segments:
             assert members(f"s-{place}") == expected(tree, population), tree

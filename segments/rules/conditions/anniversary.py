@@ -7,7 +7,7 @@ Today is included. The days are those of the installation's time zone. Who was b
 from calendar import isleap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import CharField, F, Func, IntegerField, Value, lookups
@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from segments.rules.compilation import Compilation
 from segments.rules.conditions.attribute import JSON_PREFIX, MAX_KEY, JsonText
 from segments.rules.errors import RuleError, below
-from segments.rules.nodes import Dependencies, Node, Predicate
+from segments.rules.nodes import Dependencies, Node, Predicate, Touched
 from segments.rules.operators import read_operator
 from segments.rules.parse import refuse_unknown_keys
 from segments.rules.values import Whole, is_storable, today
@@ -76,6 +76,9 @@ class AnniversaryCondition(Node):
         if self.name == "first_order_at":
             return Dependencies(events=frozenset({"purchase"}), clock=True)
         return Dependencies(attributes=frozenset({self.name}), clock=True)
+
+    def touched_by_clock(self, since: datetime, now: datetime) -> Touched:
+        return [] if today(since) == today(now) else None
 
     def to_json(self) -> dict[str, Any]:
         return {"anniversary": self.name, "op": "within", "days": self.days}

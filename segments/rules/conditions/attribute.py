@@ -8,6 +8,7 @@ finds it. Empty text and JSON null are absent.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import (
@@ -27,11 +28,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from segments.models import Gender
+from segments.models import Gender, Profile
+from segments.rules.ageing import came_of_age
 from segments.rules.compilation import Compilation
 from segments.rules.conditions.age import compile_age
 from segments.rules.errors import RuleError, below
-from segments.rules.nodes import Dependencies, Node, Predicate
+from segments.rules.nodes import Dependencies, Node, Predicate, Touched
 from segments.rules.operators import Comparison, Operand, read_comparison
 from segments.rules.parse import refuse_unknown_keys
 from segments.rules.values import (
@@ -45,6 +47,7 @@ from segments.rules.values import (
     TEXT,
     Boolean,
     Choice,
+    Day,
     Number,
     Text,
     ValueType,
@@ -102,6 +105,14 @@ class ColumnCondition(Node):
     def depends_on(self) -> Dependencies:
         column = "birth_date" if self.name == "age" else self.name
         return Dependencies(attributes=frozenset({column}), clock=self.name == "age" or self.comparison.uses_clock)
+
+    def touched_by_clock(self, since: datetime, now: datetime) -> Touched:
+        if not self.depends_on().clock:
+            return []
+        if self.name == "age" or isinstance(self.comparison.type, Day):
+            return [] if today(since) == today(now) else None
+        passed = came_of_age(self.name, self.comparison.ages, since, now)
+        return [Profile.objects.filter(passed).order_by().values_list("subject_id", flat=True)]
 
     def to_json(self) -> dict[str, Any]:
         return {"attribute": self.name, **self.comparison.to_json()}

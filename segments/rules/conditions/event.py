@@ -8,6 +8,7 @@ sums to one currency.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Aggregate, Avg, Count, DateTimeField, DecimalField, F, Max, Min, QuerySet, Sum
@@ -18,9 +19,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from segments.models import Event
+from segments.rules.ageing import people_with_events
 from segments.rules.compilation import Compilation
 from segments.rules.errors import RuleError, below
-from segments.rules.nodes import Dependencies, Node, Predicate
+from segments.rules.nodes import Dependencies, Node, Predicate, Touched
 from segments.rules.operators import Comparison, read_comparison
 from segments.rules.parse import refuse_unknown_keys
 from segments.rules.values import AMOUNT, COUNT, MOMENT, NUMBER, TEXT, ValueType, is_storable
@@ -118,6 +120,12 @@ class EventCondition(Node):
 
     def depends_on(self) -> Dependencies:
         return Dependencies(events=frozenset({self.name}), clock=self.window.is_rolling or self.comparison.uses_clock)
+
+    def touched_by_clock(self, since: datetime, now: datetime) -> Touched:
+        if not self.window.stands_still(since, now):
+            return None
+        ages = self.window.ages | self.comparison.ages
+        return [people_with_events([self.name], ages, since, now)] if ages else []
 
     def to_json(self) -> dict[str, Any]:
         optional = {

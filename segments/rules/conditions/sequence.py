@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from segments.models import Event
+from segments.rules.ageing import people_with_events
 from segments.rules.compilation import Compilation
 from segments.rules.errors import RuleError, below
-from segments.rules.nodes import Dependencies, Node, Predicate
+from segments.rules.nodes import Dependencies, Node, Predicate, Touched
 from segments.rules.operators import read_operator
 from segments.rules.parse import refuse_unknown_keys
 from segments.rules.values import TEXT, Whole, is_storable
@@ -109,6 +110,12 @@ class SequenceCondition(Node):
     def depends_on(self) -> Dependencies:
         clock = self.op == "did_not" or self.window.is_rolling
         return Dependencies(events=frozenset(step.event for step in self.steps), clock=clock)
+
+    def touched_by_clock(self, since: datetime, now: datetime) -> Touched:
+        if not self.window.stands_still(since, now):
+            return None
+        ages = {timedelta(0), *self.window.ages, *([self._within] if self.op == "did_not" else [])}
+        return [people_with_events({step.event for step in self.steps}, ages, since, now)]
 
     def to_json(self) -> dict[str, Any]:
         form = {

@@ -6,6 +6,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import F
@@ -14,10 +15,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from segments import causes
+from segments.models import ProfileStats
+from segments.rules.ageing import came_of_age
 from segments.rules.compilation import Compilation
 from segments.rules.conditions.event import ORDER_EVENT
 from segments.rules.errors import RuleError, below
-from segments.rules.nodes import ANY_EVENT, Dependencies, Node, Predicate
+from segments.rules.nodes import ANY_EVENT, Dependencies, Node, Predicate, Touched
 from segments.rules.operators import Comparison, read_comparison
 from segments.rules.parse import refuse_unknown_keys
 from segments.rules.values import AMOUNT, COUNT, MOMENT, ValueType, Whole
@@ -76,6 +79,12 @@ class StatisticCondition(Node):
             others=frozenset({causes.RFM}) if self.kind == "rfm" else frozenset(),
             clock=self._statistic.clock or self.comparison.uses_clock,
         )
+
+    def touched_by_clock(self, since: datetime, now: datetime) -> Touched:
+        if not self.comparison.ages:
+            return []  # quintiles change when they are computed, and touch the people whose changed
+        passed = came_of_age(self._statistic.column, self.comparison.ages, since, now)
+        return [ProfileStats.objects.filter(passed).order_by().values_list("profile_id", flat=True)]
 
     def to_json(self) -> dict[str, Any]:
         return {self.kind: self.name, **self.comparison.to_json()}

@@ -13,10 +13,10 @@ from typing import Any
 from django.db.models import Q, QuerySet, lookups
 from django.utils.translation import gettext as _
 
-from segments.models import Profile, ProfileTag, TagBoost
+from segments.models import ProfileTag, TagBoost
 from segments.rules.compilation import Compilation
 from segments.rules.errors import RuleError, below
-from segments.rules.nodes import Dependencies, Node, Predicate
+from segments.rules.nodes import Dependencies, Node, Predicate, Touched
 from segments.rules.operators import read_operator
 from segments.rules.parse import refuse_unknown_keys
 from segments.rules.values import NUMBER, TEXT
@@ -37,12 +37,12 @@ class TagCondition(Node):
         carrier = compilation.joined(("tag", self.key, self.min_weight), self._carried(compilation.now))
         return lookups.IsNull(carrier, self.op == "has_not")
 
-    def touched_by_clock(self, since: datetime, now: datetime) -> QuerySet[Profile, int]:
+    def touched_by_clock(self, since: datetime, now: datetime) -> Touched:
         """Those of whom the tag expired, faded below the weight asked for, or was boosted over it or no more."""
         rows = ProfileTag.objects.filter(tag__key=self.key)
         before, after = self._carried(since).values("pk"), self._carried(now).values("pk")
         changed = rows.filter(Q(pk__in=before) & ~Q(pk__in=after) | ~Q(pk__in=before) & Q(pk__in=after))
-        return Profile.objects.filter(pk__in=changed.values("profile")).order_by().values_list("pk", flat=True)
+        return [changed.order_by().values_list("profile_id", flat=True)]
 
     def _carried(self, now: datetime) -> QuerySet[ProfileTag]:
         carried = ProfileTag.objects.filter(tag__key=self.key).carried(now)

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from segments.models import Profile, Tag
+from segments.models import Tag
+from segments.rules.nodes import Touched
 from segments.selectors.tag_rules import RuleTag
 from segments.services.tags.writing import Sql, sql_of
 
@@ -50,15 +51,12 @@ def expiry(unit: Tag, now: datetime) -> datetime | None:
     return None if unit.expires_after_days is None else now + timedelta(days=unit.expires_after_days)
 
 
-def touched_by_clock(rules: list[RuleTag], since: datetime, now: datetime) -> list[QuerySet[Profile, int]] | None:
-    """The people for whom time alone may have changed an answer, one query a rule; None: it cannot be told."""
-    found = []
+def touched_by_clock(rules: list[RuleTag], since: datetime, now: datetime) -> Touched:
+    """The people for whom time alone may have changed an answer; None: it cannot be told."""
+    found: list[QuerySet[Any, int]] = []
     for item in rules:
-        if not item.rule.depends_on().clock:
-            continue
-        asked = getattr(item.rule, "touched_by_clock", None)
-        people = asked(since, now) if asked else None
+        people = item.rule.touched_by_clock(since, now)
         if people is None:
             return None
-        found.append(people)
+        found += people
     return found

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from segments.models import Segment
 from segments.rules import RuleError, parse
-from segments.services import segments
+from segments.services import refreshing, segments
 from tests.benchmarks.segment_suite.newer_rules import SUITE
 from tests.benchmarks.segment_suite.rules import Case
 from tests.benchmarks.segment_suite.stage import ROOT, execute, rows, say, timed
@@ -91,7 +91,7 @@ def refreshes(cases: Sequence[Case], now: datetime, table: Table) -> dict[str, f
         table[case.key] |= {"refresh_s": heed, "refresh_by_sql_s": hand, "refresh_ratio": heed / hand}
         _check_members(case, *pairs[case.key])
     say("refreshes of one segment each done")
-    everything = timed(lambda: segments.refresh_all(now=now, actor=ACTOR))
+    everything = timed(lambda: refreshing.refresh_all(now=now, actor=ACTOR))
     by_hand = sum(timed(lambda c=case: _exchange(c, pairs[c.key][1], now)) for case in cases)
     return {**fill, "refresh_all_s": everything, "refresh_all_by_sql_s": by_hand}
 

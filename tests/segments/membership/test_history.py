@@ -12,7 +12,7 @@ from segments import causes
 from segments.event_input import EventInput
 from segments.models import Profile, Segment, SegmentChange, SegmentMembership
 from segments.selectors import segment_history as selectors
-from segments.services import events, followup, memberships, segment_history, segments
+from segments.services import events, followup, memberships, refreshing, segment_history, segments
 from tests.factories.segments import SourceFactory, make_profile
 from tests.segments.identity.stage import merge, undo
 from tests.segments.membership.stage import (
@@ -48,9 +48,9 @@ def test_a_new_rule_a_refresh_by_hand_and_the_clock_are_told_apart() -> None:
     move(leaves, "Beijing")
     segments.refresh(segment=segment, now=LATER, actor=ACTOR)
     move(leaves, "Shanghai")
-    segments.refresh_all(now=LATER, actor=ACTOR)
+    refreshing.refresh_all(now=LATER, actor=ACTOR)
     segments.change_definition(segment=segment, definition=BEIJING, actor=ACTOR, now=LATER)
-    segments.refresh_all(now=LATER + timedelta(minutes=1), actor=ACTOR)
+    refreshing.refresh_all(now=LATER + timedelta(minutes=1), actor=ACTOR)
     told = history(segment)
     assert sorted(told[:2]) == [(pk, "entered", "definition", 1) for pk in sorted([stays.pk, leaves.pk])]
     assert told[2:4] == [(leaves.pk, "left", "refresh", 1), (leaves.pk, "entered", "clock", 1)]

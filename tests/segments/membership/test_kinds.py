@@ -11,7 +11,7 @@ from campaigns.selectors import audience
 from compliance.models import AuditLeaf
 from segments import causes
 from segments.models import ImportJob, Segment, SegmentChange, SegmentUpload, Touch
-from segments.services import followup, memberships, segments, touches
+from segments.services import followup, memberships, refreshing, segments, touches
 from tests.factories.campaigns import CampaignFactory
 from tests.factories.segments import SegmentFactory, SourceFactory, make_profile
 from tests.segments.membership.stage import (
@@ -51,7 +51,7 @@ def test_nothing_but_taking_it_again_changes_a_snapshot() -> None:
     snapshot = create(kind="snapshot")
     move(person, "Beijing")
     newcomer.delete()
-    assert segments.refresh_all(now=LATER, actor=ACTOR) == {}
+    assert refreshing.refresh_all(now=LATER, actor=ACTOR) == {}
     assert segments.refresh(segment=snapshot, now=LATER, actor=ACTOR).entered == 0
     memberships.recheck(touched={causes.attribute("city"): {person.pk}}, now=LATER, actor=ACTOR)
     segments.change_definition(segment=snapshot, definition=BEIJING, actor=ACTOR, now=LATER)
@@ -63,7 +63,7 @@ def test_nothing_but_taking_it_again_changes_a_snapshot() -> None:
 def test_nothing_but_lists_changes_an_uploaded_segment() -> None:
     person = make_profile(1)
     segment = listed("friends", person)
-    assert segments.refresh_all(now=LATER, actor=ACTOR) == {}
+    assert refreshing.refresh_all(now=LATER, actor=ACTOR) == {}
     memberships.recheck(touched={causes.IDENTITY: {person.pk}}, now=LATER, actor=ACTOR)
     assert members(segment) == {person.pk}
     with pytest.raises(ValidationError):
@@ -165,9 +165,10 @@ def test_a_vast_list_is_followed_for_everybody(monkeypatch: pytest.MonkeyPatch) 
     people = [make_profile(number) for number in range(2)]
     base = listed("base")
     inside = create("inside", {"segment": "base", "op": "in"})
+    followup.follow_clock(now=NOW, actor=ACTOR)
     touches.claim(limit=100)
     take_in(base, *people, now=LATER)
     assert list(Touch.objects.values_list("profile", "cause")) == [(None, "segment:base")]
-    followup.refresh_all(now=LATER, actor=ACTOR)
+    followup.follow_clock(now=LATER, actor=ACTOR)
     assert members(inside) == {person.pk for person in people}
     assert not Touch.objects.exists()

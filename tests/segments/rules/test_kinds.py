@@ -7,7 +7,7 @@ import pytest
 
 from segments.models import Segment
 from segments.rules import RuleError, parse
-from segments.services import segments
+from segments.services import refreshing, segments
 
 STEPS = [{"event": "add_to_cart"}, {"event": "purchase", "category": "tea"}]
 
@@ -102,4 +102,4 @@ def test_a_refresh_goes_in_the_order_in_which_segments_need_each_other(now: date
         segments.change_definition(
             segment=Segment.objects.get(key=key), definition={"segment": needed, "op": "in"}, actor="test", now=now
         )
-    assert list(segments.refresh_all(now=now, actor="test")) == ["base", "middle", "top"]
+    assert list(refreshing.refresh_all(now=now, actor="test")) == ["base", "middle", "top"]
