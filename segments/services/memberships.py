@@ -13,7 +13,7 @@ from compliance.services import audit
 from segments import causes
 from segments.models import ChangeKind, Segment, SegmentMembership, UploadMode
 from segments.rules import Rule, RuleError, parse
-from segments.services import touches
+from segments.services.touches import VAST
 
 logger = logging.getLogger(__name__)
 
@@ -185,7 +185,7 @@ def tell_followers(*, segment: Segment, now: datetime) -> None:
     """
     given: dict[str, Any] = {
         "cause": causes.segment(segment.key), "key": segment.key, "segment": segment.pk, "now": now,
-        "vast": touches.VAST,
+        "vast": VAST,
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(TOUCH, given)

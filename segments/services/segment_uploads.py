@@ -120,7 +120,6 @@ def take_in_waiting(*, now: datetime, actor: str) -> int:
 
 def _take_in_file(upload: SegmentUpload, now: datetime) -> None:
     job = upload.job
-    content = base64.b64decode(vault.decrypt(_key(), bytes(upload.file_encrypted), _context(job)))
     identifier = next(name for name in IDENTIFIER_NAMES if name in job.mapping)
     file = MemberFile(job.source, identifier, job.mapping[identifier])
     with transaction.atomic():
@@ -130,6 +129,7 @@ def _take_in_file(upload: SegmentUpload, now: datetime) -> None:
         )
         job.refresh_from_db()
     try:
+        content = base64.b64decode(vault.decrypt(_key(), bytes(upload.file_encrypted), _context(job)))
         with _opened(content, job.file_name) as reader:
             for batch in reader.batches(skip=0, size=BATCH):
                 imports.store_batch(job.pk, batch, batch, file)

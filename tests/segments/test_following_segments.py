@@ -8,7 +8,7 @@ import pytest
 from segments import causes
 from segments.models import Profile, Segment, SegmentChange, SegmentMembership, Touch
 from segments.profile_input import ProfileInput
-from segments.services import followup, profiles, segments, touches
+from segments.services import followup, memberships, profiles, segments
 from tests.factories.segments import SourceFactory
 
 pytestmark = pytest.mark.django_db
@@ -65,7 +65,7 @@ def test_nobody_is_told_of_a_segment_that_no_rule_asks_for(now: datetime) -> Non
 
 
 def test_very_many_who_entered_are_told_of_at_once(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(touches, "VAST", 2)
+    monkeypatch.setattr(memberships, "VAST", 2)
     people = know(3, now)
     young, old = make("young", YOUNG, now), make("old", OLD, now)
     Touch.objects.all().delete()

@@ -158,3 +158,17 @@ def test_nobody_is_told_of_a_segment_that_nobody_asks_for() -> None:
     touches.claim(limit=100)
     listed("friends", person)
     assert not Touch.objects.exists()
+
+
+def test_a_vast_list_is_followed_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memberships, "VAST", 1)
+    people = [make_profile(number) for number in range(2)]
+    base = listed("base")
+    inside = create("inside", {"segment": "base", "op": "in"})
+    followup.follow_clock(now=NOW, actor=ACTOR)
+    touches.claim(limit=100)
+    take_in(base, *people, now=LATER)
+    assert list(Touch.objects.values_list("profile", "cause")) == [(None, "segment:base")]
+    followup.follow_clock(now=LATER, actor=ACTOR)
+    assert members(inside) == {person.pk for person in people}
+    assert not Touch.objects.exists()

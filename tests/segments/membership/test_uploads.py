@@ -148,6 +148,17 @@ def test_a_list_that_fails_tells_why_and_changes_nobody() -> None:
     assert bytes(SegmentUpload.objects.get(job=job).file_encrypted) == b""
 
 
+def test_a_list_that_cannot_be_decrypted_does_not_hold_up_the_next() -> None:
+    person = make_profile(1)
+    segment = listed()
+    first, second = (receive(segment, b"email\nperson-1@example.com\n") for _ in range(2))
+    SegmentUpload.objects.filter(job=first).update(file_encrypted=b"x")
+    assert segment_uploads.take_in_waiting(now=LATER, actor="system") == 2
+    states = ImportJob.objects.in_bulk([first.pk, second.pk])
+    assert (states[first.pk].state, states[second.pk].state) == (ImportState.FAILED, ImportState.FINISHED)
+    assert members(segment) == {person.pk}
+
+
 @pytest.mark.parametrize(
     ("content", "name", "given", "field"),
     [
