@@ -11,7 +11,7 @@ from django.db.models import F
 
 from compliance.services import audit
 from segments import causes
-from segments.models import ChangeKind, Segment, SegmentMembership, Touch, UploadMode
+from segments.models import ChangeKind, Segment, SegmentMembership, UploadMode
 from segments.rules import Rule, RuleError, parse
 from segments.services.touches import VAST
 
@@ -86,10 +86,24 @@ LIVING = """
     )
     SELECT DISTINCT profile_id FROM held
 """
+# Whom a rule names as a segment is found in the text of its tree, in one statement however many rules there are.
 TOUCH = """
     INSERT INTO segments_touch (profile_id, cause, touched_at)
-    SELECT DISTINCT profile_id, %(cause)s, %(now)s FROM segments_segmentchange
-    WHERE segment_id = %(segment)s AND at = %(now)s
+    SELECT DISTINCT CASE WHEN vast.are THEN NULL ELSE profile_id END, %(cause)s, %(now)s::timestamptz
+    FROM segments_segmentchange, LATERAL (
+        SELECT count(*) > %(vast)s AS are FROM (
+            SELECT FROM segments_segmentchange WHERE segment_id = %(segment)s AND at = %(now)s LIMIT %(vast)s + 1
+        ) changed
+    ) vast
+    WHERE segment_id = %(segment)s AND at = %(now)s AND (
+        EXISTS (
+            SELECT FROM segments_segment s WHERE s.is_active AND s.kind = 'dynamic'
+            AND jsonb_path_exists(s.definition, '$.**.segment ? (@ == $key)', jsonb_build_object('key', %(key)s::text))
+        ) OR EXISTS (
+            SELECT FROM segments_tag t WHERE t.is_active
+            AND jsonb_path_exists(t.rule, '$.**.segment ? (@ == $key)', jsonb_build_object('key', %(key)s::text))
+        )
+    )
 """
 
 
@@ -165,15 +179,16 @@ def apply_list(
     return RefreshResult(entered=entered, left=left, members=members)
 
 
-def tell_followers(*, segment: Segment, changed: int, now: datetime) -> None:
-    """Let the rules that ask for this segment be asked again about the `changed` people who entered or left at `now`,
-    within seconds, or about everybody when they are too many for that."""
-    cause = causes.segment(segment.key)
-    if changed > VAST:
-        Touch.objects.create(profile=None, cause=cause, touched_at=now)
-        return
+def tell_followers(*, segment: Segment, now: datetime) -> None:
+    """Let the rules that ask for this segment be asked again about those who entered or left it at `now`, or about
+    everybody when these are very many. Does nothing when no rule asks for it.
+    """
+    given: dict[str, Any] = {
+        "cause": causes.segment(segment.key), "key": segment.key, "segment": segment.pk, "now": now,
+        "vast": VAST,
+    }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(TOUCH, {"cause": cause, "segment": segment.pk, "now": now})
+        cursor.execute(TOUCH, given)
 
 
 def recheck(*, touched: Mapping[str, Collection[int]], now: datetime, actor: str) -> None:
@@ -228,6 +243,7 @@ def recheck_some(
             action="segment.members_changed", actor=actor, object_type="segment", object_id=str(segment.uid),
             details={"key": segment.key, "version": segment.version, "entered": entered, "left": left}, now=now,
         )  # fmt: skip
+        tell_followers(segment=segment, now=now)
     return entered, left
 
 

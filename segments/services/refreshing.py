@@ -8,7 +8,7 @@ from django.db import DatabaseError, transaction
 
 from compliance.services import audit
 from segments import causes
-from segments.models import Segment
+from segments.models import Segment, Touch
 from segments.rules import Rule, RuleError, parse
 from segments.selectors import tag_dependencies
 from segments.services import memberships, shared_rows
@@ -55,18 +55,22 @@ def follow_clock(*, now: datetime, actor: str, clock: Clock | None = None) -> di
     clock = clock or (lambda: now)
     ids = [pk for pk, _key in tag_dependencies.segments_in_order()]
     segments = Segment.objects.in_bulk(ids)
-    whole = []
+    whole, reconciled = [], []
     for pk in ids:
+        segment = segments[pk]
         try:
-            rule = parse(segments[pk].definition)
-            people = _moved(segments[pk], rule, now)
-            if people is None:
+            rule = parse(segment.definition)
+            people = _moved(segment, rule, now)
+            if people is not None:
+                _check(segment, rule, people, now=now, actor=actor, clock=clock)
+            if people is None or _is_due(segment, now):
                 whole.append(pk)
-            else:
-                _check(segments[pk], rule, people, now=now, actor=actor, clock=clock)
+                reconciled += [segment.key] if people is not None else []
         except (RuleError, DatabaseError):
-            logger.exception("segment %s could not follow the clock", segments[pk].key)
-    return _refresh(whole, now=now, actor=actor, clock=clock)
+            logger.exception("segment %s could not follow the clock", segment.key)
+    results = _refresh(whole, now=now, actor=actor, clock=clock)
+    _warn_of_differences({key: results[key] for key in reconciled if key in results})
+    return results
 
 
 def refresh_locked(
@@ -94,17 +98,33 @@ def refresh_locked(
             },
             now=now,
         )  # fmt: skip
+        memberships.tell_followers(segment=segment, now=now)
     return result
+
+
+def _is_due(segment: Segment, now: datetime) -> bool:
+    return segment.refreshed_at is not None and now - segment.refreshed_at >= RECONCILE_AFTER
+
+
+def _warn_of_differences(results: Mapping[str, RefreshResult]) -> None:
+    """What asking everybody found though touches and the clock should have: a mistake of ours, unless touches wait."""
+    different = {key: result for key, result in results.items() if result.entered or result.left}
+    waiting = Touch.objects.count() if different else 0
+    for key, result in different.items():
+        logger.warning(
+            "segment %s: %d entered and %d left when everybody was asked, whom neither the clock nor a touch had moved"
+            " (touches waiting: %d)", key, result.entered, result.left, waiting,
+        )  # fmt: skip
 
 
 def _moved(segment: Segment, rule: Rule, now: datetime) -> set[int] | None:
     """Whom the clock may have moved since the segment was checked last; None: look at everybody."""
-    since, refreshed_at = segment.checked_at, segment.refreshed_at
-    if since is None or refreshed_at is None or segment.refreshed_version != segment.version:
+    since = segment.checked_at
+    if since is None or segment.refreshed_at is None or segment.refreshed_version != segment.version:
         return None
     depends_on = rule.depends_on()
-    # Consents, deliveries and the members of other segments change without a touch.
-    if now - refreshed_at >= RECONCILE_AFTER or depends_on.others - {causes.RFM}:
+    told = {causes.RFM, *(causes.segment(key) for key in depends_on.segments)}
+    if depends_on.others - told:  # consents and deliveries change without a touch
         return None
     queries = rule.touched_by_clock(since, now)
     if queries is None:

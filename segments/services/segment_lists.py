@@ -17,7 +17,6 @@ from compliance.services import audit
 from segments import causes
 from segments.models import Profile, Segment, SegmentKind, Source, UploadMode
 from segments.profile_input import IDENTIFIERS, InputError
-from segments.selectors import tag_dependencies
 from segments.services import memberships
 from segments.services.events import UnknownPersonError, find_people
 from segments.services.memberships import RefreshResult
@@ -110,8 +109,7 @@ def apply(segment: Segment, people: Collection[int], mode: str, now: datetime, a
             action="segment.members_changed", actor=actor, object_type="segment", object_id=str(segment.uid),
             details={"key": segment.key, **details}, now=now,
         )  # fmt: skip
-        if tag_dependencies.is_cause_watched(causes.segment(segment.key)):
-            memberships.tell_followers(segment=segment, changed=result.entered + result.left, now=now)
+        memberships.tell_followers(segment=segment, now=now)
     return result
 
 

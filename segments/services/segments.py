@@ -156,8 +156,6 @@ def _take(segment: Segment, *, now: datetime, actor: str) -> RefreshResult:
     result = refreshing.refresh_locked(segment=current, now=now, actor=actor, cause=causes.SNAPSHOT)
     Segment.objects.filter(pk=segment.pk).update(taken_at=now)
     _leaf(current, "segment.snapshot_taken", {"members": result.members}, actor=actor, now=now)
-    if tag_dependencies.is_cause_watched(causes.segment(segment.key)):
-        memberships.tell_followers(segment=current, changed=result.entered + result.left, now=now)
     return result
 
 
