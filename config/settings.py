@@ -169,6 +169,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "segments.tasks.forget_segment_history",
         "schedule": crontab(hour="2", minute="35"),
     },
+    "segments: record the size of segments": {
+        "task": "segments.tasks.record_segment_sizes",
+        "schedule": crontab(hour="0", minute="5"),
+    },
     "segments: recompute RFM": {
         "task": "segments.tasks.recompute_rfm",
         "schedule": crontab(hour="3", minute="15"),

@@ -19,7 +19,7 @@ from segments.rules import Rule, RuleError, parse
 from segments.rules.errors import below
 from segments.selectors import segment_usage, tag_dependencies
 from segments.selectors.segment_usage import SegmentUser
-from segments.services import memberships
+from segments.services import memberships, segment_sizes
 from segments.services.memberships import RefreshResult
 
 logger = logging.getLogger(__name__)
@@ -190,6 +190,7 @@ def _refresh(segment: Segment, *, now: datetime, actor: str, cause: str) -> Refr
     Segment.objects.filter(pk=segment.pk).update(
         member_count=result.members, refreshed_at=now, refreshed_version=segment.version
     )
+    segment_sizes.record(segment_id=segment.pk, entered=result.entered, left=result.left, now=now)
     if result.entered or result.left:
         details = {
             "version": segment.version,

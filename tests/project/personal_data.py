@@ -12,6 +12,7 @@ DIRECT = {
     "segments.QuarantinedEvent": {"event_encrypted"},
     "segments.ProfileMerge": {"snapshot_encrypted"},
     "segments.RejectedRow": {"row_encrypted"},
+    "segments.SegmentSize": {"id", "segment", "day", "members", "entered", "left"},
     "segments.SegmentUpload": {"file_encrypted"},
     "campaigns.Delivery": {"address_digest"},
 }
