@@ -18,7 +18,9 @@ pytestmark = pytest.mark.django_db
 
 def segment_of(people: list[int], key: str, now: datetime, **fields: Any) -> Segment:
     """A segment with these members."""
-    segment: Segment = SegmentFactory(key=key, name=key.title(), member_count=len(people), refreshed_at=now, **fields)
+    segment: Segment = SegmentFactory(
+        key=key, **{"name": key.title(), "member_count": len(people), "refreshed_at": now, **fields}
+    )
     SegmentMembership.objects.bulk_create(
         [SegmentMembership(segment=segment, profile_id=person, entered_at=now) for person in people]
     )
