@@ -123,7 +123,6 @@ def _shown(found: Overlap, row: Segment, cells: list[Cell]) -> list[dict[str, An
         {
             "cell": cell,
             "percent": round(100 * cell.share),
-            "is_self": row == column,
             "title": _in_words(cell, row, column),
         }
         for column, cell in zip(found.segments, cells, strict=True)
