@@ -57,6 +57,18 @@ class Env(BaseSettings):
     controller: str = Field("Heed demonstration", description="name of the data controller, shown in consent records")
     alert_addresses: str = Field("", description="mail addresses of staff, with commas between, for what cannot wait")
     segment_history_days: int = Field(400, ge=1, le=36_500, description="days that entries and exits are kept")
+    segment_small: int = Field(30, ge=1, description="segments of fewer people are too small")
+    segment_everybody: float = Field(0.95, gt=0, le=1, description="a larger part of all people is no segment")
+    segment_conditions: int = Field(20, ge=1, description="more conditions are too complex")
+    segment_depth: int = Field(5, ge=1, description="more levels of groups are too complex")
+    segment_cost: float = Field(
+        5_000_000, gt=0, description="a higher cost, as PostgreSQL estimates it, is too complex"
+    )
+    segment_alike: float = Field(
+        0.9, gt=0, le=1, description="Jaccard index from which two segments are nearly the same"
+    )
+    segment_unused_days: int = Field(90, ge=1, description="age from which a segment that nothing asks for is unused")
+    segment_stale_minutes: int = Field(60, ge=1, description="time since the refresh from which a segment is stale")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     secret_key: str | None = Field(None, min_length=32)

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 Item = tuple[Any, str, str]
+"""Title, model, icon; after a colon a page of the model other than its list."""
 GROUPS: list[tuple[Any, list[Item]]] = [
     (
         _("Campaigns"),
@@ -29,6 +30,8 @@ GROUPS: list[tuple[Any, list[Item]]] = [
             (_("Conflicting joins"), "segments.joinreview", "call_merge"),
             (_("Merges"), "segments.profilemerge", "merge"),
             (_("Segments"), "segments.segment", "groups"),
+            (_("Overlap of segments"), "segments.segment:overlap", "join_inner"),
+            (_("Segment sizes"), "segments.segmentsize", "show_chart"),
             (_("Segment members"), "segments.segmentmembership", "group_add"),
             (_("Entries and exits"), "segments.segmentchange", "history"),
             (_("Tags"), "segments.tag", "sell"),
@@ -88,11 +91,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _entry(item: Item) -> dict[str, Any]:
     title, label, icon = item
+    label, _colon, page = label.partition(":")
     app, model = label.split(".")
     return {
         "title": title,
         "icon": icon,
-        "link": reverse(f"admin:{app}_{model}_changelist"),
+        "link": reverse(f"admin:{app}_{model}_{page or 'changelist'}"),
         "permission": _may_view(app, model),
     }
 

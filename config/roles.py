@@ -19,6 +19,7 @@ _PLANS = {
     "compliance.notice": VIEW,
     "compliance.purpose": VIEW,
     "segments.segment": VIEW,
+    "segments.segmentsize": VIEW,
     "segments.segmentupload": VIEW,
     "segments.segmentversion": VIEW,
     "segments.source": VIEW,

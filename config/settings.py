@@ -113,6 +113,15 @@ AUDIT_ORIGIN = f"{ENV.mail_domain}/audit"
 CONTROLLER = ENV.controller
 DEFAULT_REGION = ENV.default_region
 SEGMENT_HISTORY_DAYS = ENV.segment_history_days
+# When a segment deserves a warning: see segments.selectors.segment_warnings.
+SEGMENT_SMALL = ENV.segment_small
+SEGMENT_EVERYBODY = ENV.segment_everybody
+SEGMENT_CONDITIONS = ENV.segment_conditions
+SEGMENT_DEPTH = ENV.segment_depth
+SEGMENT_COST = ENV.segment_cost
+SEGMENT_ALIKE = ENV.segment_alike
+SEGMENT_UNUSED_DAYS = ENV.segment_unused_days
+SEGMENT_STALE_MINUTES = ENV.segment_stale_minutes
 
 # --- Mail
 
@@ -168,6 +177,10 @@ CELERY_BEAT_SCHEDULE = {
     "segments: forget old entries and exits": {
         "task": "segments.tasks.forget_segment_history",
         "schedule": crontab(hour="2", minute="35"),
+    },
+    "segments: record the size of segments": {
+        "task": "segments.tasks.record_segment_sizes",
+        "schedule": crontab(hour="0", minute="5"),
     },
     "segments: recompute RFM": {
         "task": "segments.tasks.recompute_rfm",

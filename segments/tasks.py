@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from compliance.actors import SYSTEM
 from segments.partitions import ensure_months, month_of, next_month
-from segments.services import event_store, followup, rfm, segment_history, segment_uploads, tags
+from segments.services import event_store, followup, rfm, segment_history, segment_sizes, segment_uploads, tags
 
 
 @shared_task
@@ -27,6 +27,11 @@ def take_in_uploads() -> None:
 @shared_task
 def forget_segment_history() -> None:
     segment_history.forget(now=timezone.now(), actor=SYSTEM)
+
+
+@shared_task
+def record_segment_sizes() -> None:
+    segment_sizes.record_all(now=timezone.now())
 
 
 @shared_task

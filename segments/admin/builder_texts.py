@@ -78,6 +78,7 @@ def texts() -> dict[str, str]:
         "too_slow": _("Counting took too long and was stopped. The segment can be saved nevertheless."),
         "unreachable": _("The server did not answer. Change anything to try again."),
         "no_shares": _("What each condition removes takes too long to find out."),
+        "warnings": _("Worth a second look"),
         "sample": _("For example"),
         "show_names": _("Show names in full"),
         "show_names_hint": _("Each look is written to the audit log under your name."),

@@ -14,6 +14,7 @@ from compliance import actors
 from compliance.admin.base import ReadOnlyAdmin, adopt, done
 from segments.admin.segment_builder import BuilderViews
 from segments.admin.segment_form import SegmentForm
+from segments.admin.segment_insight import InsightPages, WarningFilter
 from segments.admin.segment_uploads import UploadInline, UploadViews
 from segments.admin.segment_versions import VersionInline, VersionViews
 from segments.models import Segment, SegmentKind, SegmentMembership
@@ -24,12 +25,13 @@ from segments.services.memberships import RefreshResult
 
 
 @admin.register(Segment)
-class SegmentAdmin(BuilderViews, UploadViews, VersionViews, ModelAdmin):
+class SegmentAdmin(InsightPages, BuilderViews, UploadViews, VersionViews, ModelAdmin):
     """Groups of people: by a rule that is followed, by a rule when a snapshot was taken, or by uploaded lists."""
 
     form = SegmentForm
-    list_display = ["name", "key", "kind", "member_count", "refreshed_at", "is_active", "version"]
-    list_filter = ["kind", "is_active"]
+    list_display = ["name", "key", "kind", "member_count", "warnings", "refreshed_at", "is_active", "version"]
+    list_filter = ["kind", "is_active", WarningFilter]
+    actions = ["compare"]
     search_fields = ["name", "key"]
     readonly_fields = ["sentence", "member_count", "refreshed_at", "taken_at", "version", "refreshed_version"]
     actions_detail = [
@@ -56,7 +58,7 @@ class SegmentAdmin(BuilderViews, UploadViews, VersionViews, ModelAdmin):
         return [UploadInline] if obj.kind == SegmentKind.UPLOADED else [VersionInline]
 
     def get_urls(self) -> list[URLPattern]:
-        return [*self.builder_urls(), *super().get_urls()]
+        return [*self.insight_urls(), *self.builder_urls(), *super().get_urls()]
 
     @display(description=_("in words"))
     def sentence(self, obj: Segment) -> str:

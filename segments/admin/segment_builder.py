@@ -82,6 +82,7 @@ class BuilderViews:
                 "count_text": "" if found.count is None else people_text(found.count),
                 "sample": _people(found.sample) if request.user.has_perm("segments.view_profile") else [],
                 "shares": None if found.shares is None else [share_as_json(share) for share in found.shares],
+                "warnings": [warning.message for warning in found.warnings],
             }
         )
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
+from django.utils import timezone
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
@@ -16,6 +17,7 @@ from segments.models import ChangeKind, Segment, SegmentChange, SegmentKind, Upl
 from segments.rules import RuleError
 from segments.rules.shares import Share
 from segments.selectors.explanations import NodeAnswer, Reason
+from segments.selectors.segment_warnings import LABELS, SegmentWarning, of_segment
 from segments.selectors.segments import Member
 from segments.services.previews import Preview
 from segments.services.segment_lists import ACCEPTED, DUPLICATE, REJECTED, NamedOutcome
@@ -71,10 +73,22 @@ class SegmentRead(serializers.Serializer[Segment]):
     taken_at = serializers.DateTimeField(allow_null=True, help_text=_("of a snapshot"))
 
 
+class WarningRead(serializers.Serializer[SegmentWarning]):
+    """What deserves a second look."""
+
+    code = serializers.ChoiceField(choices=list(LABELS))
+    message = serializers.CharField()
+
+
 class SegmentDetail(SegmentRead):
-    """A segment with its rule; a list of people has none."""
+    """A segment with its rule, a list of people has none, and what deserves a second look at it."""
 
     definition = ObjectField(help_text=_("rule tree, empty for a list of people"))
+    warnings = serializers.SerializerMethodField()
+
+    @extend_schema_field(WarningRead(many=True))
+    def get_warnings(self, segment: Segment) -> Any:
+        return [WarningRead(warning).data for warning in of_segment(segment, timezone.now())]
 
 
 class SegmentPage(serializers.Serializer[Any]):
@@ -123,6 +137,7 @@ class PreviewRead(serializers.Serializer[Preview]):
     sentence = serializers.CharField()
     count = serializers.IntegerField(allow_null=True)
     shares = ShareRead(many=True, allow_null=True)
+    warnings = WarningRead(many=True)
 
 
 class RefreshRead(serializers.Serializer[Any]):

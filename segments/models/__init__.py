@@ -16,6 +16,7 @@ from segments.models.quarantine import QuarantinedEvent, QuarantineState
 from segments.models.segment import Segment, SegmentKind
 from segments.models.segment_change import ChangeKind, SegmentChange
 from segments.models.segment_membership import SegmentMembership
+from segments.models.segment_size import SegmentSize
 from segments.models.segment_upload import SegmentUpload, UploadMode
 from segments.models.segment_version import SegmentVersion
 from segments.models.source import Source
@@ -62,6 +63,7 @@ __all__ = [
     "SegmentChange",
     "SegmentKind",
     "SegmentMembership",
+    "SegmentSize",
     "SegmentUpload",
     "SegmentVersion",
     "Source",

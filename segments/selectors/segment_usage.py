@@ -39,4 +39,9 @@ def users_of(segment: Segment) -> list[SegmentUser]:
     ]
     tags = Tag.objects.filter(is_active=True, kind=TagKind.RULE)
     found += [SegmentUser(_("tag"), tag.name) for tag in tags if cause in tag_dependencies.named_in(tag.rule)]
-    return found + [user for finder in _finders for user in finder(segment)]
+    return found + users_in_apps(segment)
+
+
+def users_in_apps(segment: Segment) -> list[SegmentUser]:
+    """What of the apps that registered asks for the segment."""
+    return [user for finder in _finders for user in finder(segment)]

@@ -13,6 +13,7 @@ from compliance.services import audit
 from segments import causes
 from segments.models import ChangeKind, Segment, SegmentMembership, UploadMode
 from segments.rules import Rule, RuleError, parse
+from segments.services import segment_sizes
 from segments.services.touches import VAST
 
 logger = logging.getLogger(__name__)
@@ -239,6 +240,7 @@ def recheck_some(
         ((entered, left),) = cursor.fetchall()
     if entered or left:
         Segment.objects.filter(pk=segment.pk).update(member_count=F("member_count") + entered - left)
+        segment_sizes.record(segment_id=segment.pk, entered=entered, left=left, now=now)
         audit.append(
             action="segment.members_changed", actor=actor, object_type="segment", object_id=str(segment.uid),
             details={"key": segment.key, "version": segment.version, "entered": entered, "left": left}, now=now,

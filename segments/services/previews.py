@@ -11,8 +11,10 @@ from django.db import connection, transaction
 from segments.rules import Rule
 from segments.rules.nodes import Group
 from segments.rules.shares import Share, shares
+from segments.selectors import segment_warnings
 from segments.selectors import segments as selectors
 from segments.selectors.limited import StoppedError, at_most
+from segments.selectors.segment_warnings import SegmentWarning
 from segments.services import segments
 
 LOCK_NAMESPACE = 0x50524556
@@ -22,7 +24,7 @@ SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Preview:
-    """How many people match, the ids of some of them, and what each condition of the root group does.
+    """How many people match, the ids of some of them, what each condition of the root group does, and warnings.
 
     `count` is None when counting took more than `SECONDS`; so is `shares` when finding them did.
     """
@@ -31,6 +33,7 @@ class Preview:
     count: int | None
     sample: list[int] = field(default_factory=list)
     shares: list[Share] | None = None
+    warnings: list[SegmentWarning] = field(default_factory=list)
 
 
 def preview(*, definition: Mapping[str, Any], form: str, now: datetime, key: str = "") -> Preview:
@@ -46,8 +49,8 @@ def preview(*, definition: Mapping[str, Any], form: str, now: datetime, key: str
             with at_most(SECONDS):
                 count, sample = rule.queryset(now).count(), selectors.sample(definition, now)
         except StoppedError:
-            return Preview(sentence, None)
-        return Preview(sentence, count, sample, _shares(rule, now))
+            return Preview(sentence, None, warnings=_warnings(rule, None, key, now))
+        return Preview(sentence, count, sample, _shares(rule, now), _warnings(rule, count, key, now))
 
 
 def sample(*, definition: Mapping[str, Any], now: datetime) -> list[int]:
@@ -62,6 +65,14 @@ def _shares(rule: Rule, now: datetime) -> list[Share] | None:
             return shares(rule.root, now) if isinstance(rule.root, Group) else []
     except StoppedError:
         return None
+
+
+def _warnings(rule: Rule, count: int | None, key: str, now: datetime) -> list[SegmentWarning]:
+    try:
+        with at_most(SECONDS):
+            return segment_warnings.of_rule(rule, count=count, now=now, key=key)
+    except StoppedError:
+        return []
 
 
 def lock_key(form: str) -> int:

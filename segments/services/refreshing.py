@@ -11,7 +11,7 @@ from segments import causes
 from segments.models import Segment, Touch
 from segments.rules import Rule, RuleError, parse
 from segments.selectors import tag_dependencies
-from segments.services import memberships, shared_rows
+from segments.services import memberships, segment_sizes, shared_rows
 from segments.services.memberships import RefreshResult
 
 logger = logging.getLogger(__name__)
@@ -89,6 +89,7 @@ def refresh_locked(
     Segment.objects.filter(pk=segment.pk).update(
         member_count=result.members, refreshed_at=now, checked_at=now, refreshed_version=segment.version
     )
+    segment_sizes.record(segment_id=segment.pk, entered=result.entered, left=result.left, now=now)
     if result.entered or result.left:
         audit.append(
             action="segment.members_changed", actor=actor, object_type="segment", object_id=str(segment.uid),

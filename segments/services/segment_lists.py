@@ -17,7 +17,7 @@ from compliance.services import audit
 from segments import causes
 from segments.models import Profile, Segment, SegmentKind, Source, UploadMode
 from segments.profile_input import IDENTIFIERS, InputError
-from segments.services import memberships
+from segments.services import memberships, segment_sizes
 from segments.services.events import UnknownPersonError, find_people
 from segments.services.memberships import RefreshResult
 
@@ -103,6 +103,7 @@ def apply(segment: Segment, people: Collection[int], mode: str, now: datetime, a
     Segment.objects.filter(pk=segment.pk).update(
         member_count=result.members, refreshed_at=now, refreshed_version=segment.version
     )
+    segment_sizes.record(segment_id=segment.pk, entered=result.entered, left=result.left, now=now)
     if result.entered or result.left:
         details = {"mode": mode, "entered": result.entered, "left": result.left, "members": result.members}
         audit.append(

@@ -119,6 +119,7 @@ NONE = {
     },
     "segments.SegmentChange": {"id"},
     "segments.SegmentMembership": {"id"},
+    "segments.SegmentSize": {"id", "segment", "day", "members", "entered", "left"},
     "segments.SegmentUpload": {"job", "segment", "mode", "uploaded_by", "entered", "left"},
     "campaigns.FrequencyCap": {
         "id", "name", "segment", "channel", "most", "periods", "unit", "clock", "action", "is_active",

@@ -115,7 +115,9 @@ def members(segment: Segment) -> set[int]:
 def step(world: World, chance: random.Random) -> None:
     """Something happens, or time passes."""
     number = chance.randrange(5)
-    match chance.choice(("did", "did", "did", "told", "merged", "tagged", "tagged", "ranked", "waited", "waited", "waited")):
+    match chance.choice(
+        ("did", "did", "did", "told", "merged", "tagged", "tagged", "ranked", "waited", "waited", "waited")
+    ):
         case "did":
             category = chance.choice(("", "tea", "fruit"))
             world.did(number, chance.choice(("purchase", "browse")), chance.choice(AGO), category)

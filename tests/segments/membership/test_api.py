@@ -150,7 +150,7 @@ def test_an_unsaved_rule_is_counted(client: Client) -> None:
     answer = post(client, "segment-preview/", {"definition": {"all": [SHANGHAI, {"none": [BUYERS]}]}})
     shown = answer.json()
     assert (shown["count"], shown["shares"][0]) == (1, {"path": "/all/0", "without": 2, "matching": 1})
-    assert set(shown) == {"sentence", "count", "shares"}
+    assert set(shown) == {"sentence", "count", "shares", "warnings"}
     assert faults(post(client, "segment-preview/", {"definition": {"any": [{"x": 1}]}})) == ["definition.any.0"]
     assert not Segment.objects.exists()
 

@@ -10,6 +10,7 @@ export class Preview {
     Object.assign(this, { server, catalogue, onanswer, texts: catalogue.texts });
     this.count = h("p", { class: "rb-count", role: "status", "aria-live": "polite" });
     this.note = h("p", { class: "rb-note", hidden: true });
+    this.warnings = h("ul", { class: "rb-warnings" });
     this.sentence = h("p", { class: "rb-sentence" });
     this.people = h("ul", { class: "rb-people" });
     this.look = this.lookButton();
@@ -19,6 +20,7 @@ export class Preview {
       h("h3", { class: "rb-caption" }, this.texts.result),
       this.count,
       this.note,
+      this.part(this.texts.warnings, this.warnings),
       this.part(this.texts.sentence, this.sentence),
       this.part(this.texts.sample, this.people, this.look),
     );
@@ -70,6 +72,8 @@ export class Preview {
     this.note.hidden = !this.note.textContent;
     this.sentence.textContent = answer.sentence ?? "";
     this.sentence.parentElement.hidden = !answer.sentence;
+    this.warnings.replaceChildren(...(answer.warnings ?? []).map((text) => h("li", {}, text)));
+    this.warnings.parentElement.hidden = !answer.warnings?.length;
     this.showPeople(answer.sample ?? []);
     this.onanswer(answer);
   }

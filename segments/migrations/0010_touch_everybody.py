@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('segments', '0008_segment_kinds_and_history'),
+        ('segments', '0009_segment_size'),
     ]
 
     operations = [

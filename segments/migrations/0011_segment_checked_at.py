@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('segments', '0009_touch_everybody'),
+        ('segments', '0010_touch_everybody'),
     ]
 
     operations = [
