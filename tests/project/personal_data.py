@@ -115,7 +115,7 @@ NONE = {
     "segments.RejectedRow": {"id", "job", "row_number", "field", "reason"},
     "segments.Segment": {
         "id", "uid", "key", "name", "description", "kind", "definition", "version", "is_active", "member_count",
-        "refreshed_at", "refreshed_version", "taken_at", "created_at",
+        "refreshed_at", "refreshed_version", "checked_at", "taken_at", "created_at",
     },
     "segments.SegmentChange": {"id"},
     "segments.SegmentMembership": {"id"},

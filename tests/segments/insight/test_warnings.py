@@ -192,5 +192,5 @@ def test_the_api_shows_warnings(people: list[int]) -> None:
     detail = api("segments:read").get("/api/v1/segments/one/").json()
     message = "Only 3 people: results say little, and single people can be recognised."
     assert detail["warnings"] == [{"code": "too_small", "message": message}]
-    preview = post(api("segments:read"), "segment-preview/", {"definition": {"any": []}}).json()
+    preview = post(api("segments:write"), "segment-preview/", {"definition": {"any": []}}).json()
     assert preview["warnings"] == [{"code": "empty", "message": "Nobody is in it."}]
