@@ -56,6 +56,7 @@ MOVING: tuple[Tree, ...] = (
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 AGO = (-30 * MINUTE, 0 * DAY, 59 * MINUTE, HOUR, DAY - HOUR, DAY, 6 * DAY, 7 * DAY - MINUTE)
 WAITS = (timedelta(seconds=1), MINUTE, HOUR, HOUR, 12 * HOUR, DAY, 7 * DAY)
+ACTS = (*["did"] * 3, "told", "merged", *["tagged"] * 2, "ranked", *["waited"] * 3)
 STEPS = 30
 _numbers = count()
 
@@ -115,9 +116,7 @@ def members(segment: Segment) -> set[int]:
 def step(world: World, chance: random.Random) -> None:
     """Something happens, or time passes."""
     number = chance.randrange(5)
-    match chance.choice(
-        ("did", "did", "did", "told", "merged", "tagged", "tagged", "ranked", "waited", "waited", "waited")
-    ):
+    match chance.choice(ACTS):
         case "did":
             category = chance.choice(("", "tea", "fruit"))
             world.did(number, chance.choice(("purchase", "browse")), chance.choice(AGO), category)
