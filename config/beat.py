@@ -7,6 +7,7 @@ takes over. A transaction-pooling proxy in front of PostgreSQL would break this:
 
 import hashlib
 import logging
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -42,10 +43,13 @@ class BeatLock:
 
     def close(self) -> None:
         """Give up the lock, if held."""
-        self._held = False
         if self._connection is not None:
+            if self._held:  # the server drops the lock only a moment after the connection is gone
+                with suppress(psycopg.Error):
+                    self._connection.execute(f"SELECT pg_advisory_unlock({LOCK_KEY})")
             self._connection.close()
             self._connection = None
+        self._held = False
 
     def _connect(self) -> psycopg.Connection[Any]:
         # Not one of Django's connections: those are closed when they grow old, and the lock with them.
