@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 
 from compliance.addresses import MAX_LENGTH
-from compliance.api.fields import TextField
+from compliance.api.fields import StrictSerializer, TextField, UidField
 from segments.identities import FIELD_KINDS
 from segments.models import Source
 from segments.services import sources
@@ -37,8 +39,24 @@ class IdentifierFields(serializers.Serializer[Any]):
 
 
 IDENTIFIERS = tuple(FIELD_KINDS)
+NAMES = ("uid", *IDENTIFIERS)
+"""How a person can be named in a request."""
 
 
 def source_named(key: str) -> Source | None:
     """The source with this key, when data came from it before."""
     return Source.objects.filter(key=key).first()
+
+
+class PersonNamed(StrictSerializer, IdentifierFields):
+    """A person, by `uid` or by exactly one identifier."""
+
+    rules = {"oneOf": [{"required": [name]} for name in NAMES]}
+
+    uid = UidField(required=False, help_text=_("public id of the profile"))
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if sum(name in attrs for name in NAMES) != 1:
+            reason = _t("Give exactly one of %(choices)s.") % {"choices": ", ".join(NAMES)}
+            raise ValidationError({"uid": [reason]})
+        return attrs

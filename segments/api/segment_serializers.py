@@ -4,15 +4,14 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
 from django.utils import timezone
-from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, ValidationError
 
-from compliance.api.fields import ChoiceField, FlagField, ObjectField, StrictSerializer, TextField, UidField
+from compliance.api.fields import ChoiceField, FlagField, ObjectField, StrictSerializer, TextField
 from compliance.api.pages import PageQuery
-from segments.api.fields import IDENTIFIERS, IdentifierFields, SourceField
+from segments.api.fields import PersonNamed, SourceField
 from segments.models import ChangeKind, Segment, SegmentChange, SegmentKind, UploadMode
 from segments.rules import RuleError
 from segments.rules.shares import Share
@@ -26,7 +25,6 @@ MAX_BATCH = 1_000
 MAX_KEY = 50
 MAX_NAME = 120
 MAX_DESCRIPTION = 2_000
-NAMES = ("uid", *IDENTIFIERS)
 STATUSES = (ACCEPTED, DUPLICATE, REJECTED)
 
 
@@ -160,20 +158,6 @@ class MemberPage(serializers.Serializer[Any]):
 
     results = MemberRead(many=True)
     next = serializers.CharField(allow_null=True)
-
-
-class PersonNamed(StrictSerializer, IdentifierFields):
-    """A person, by `uid` or by exactly one identifier."""
-
-    rules = {"oneOf": [{"required": [name]} for name in NAMES]}
-
-    uid = UidField(required=False, help_text=_("public id of the profile"))
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if sum(name in attrs for name in NAMES) != 1:
-            reason = _t("Give exactly one of %(choices)s.") % {"choices": ", ".join(NAMES)}
-            raise ValidationError({"uid": [reason]})
-        return attrs
 
 
 class MembersWrite(StrictSerializer):

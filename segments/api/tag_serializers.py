@@ -2,21 +2,18 @@
 
 from typing import Any
 
-from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 
-from compliance.api.fields import MomentField, StrictSerializer, UidField
-from segments.api.fields import IDENTIFIERS, IdentifierFields, SourceField
+from compliance.api.fields import MomentField, StrictSerializer
+from segments.api.fields import PersonNamed, SourceField
 from segments.models import ProfileTag, Rhythm, Tag, TagKind, TagLayer
 from segments.models.profile_tag import MAX_WEIGHT
 from segments.selectors.tag_evidence import Evidence, evidence
 
 MAX_BATCH = 1_000
 STATUSES = ("given", "excluded", "rejected")
-NAMES = ("uid", *IDENTIFIERS)
 
 
 class TagDefinition(serializers.Serializer[Tag]):
@@ -101,18 +98,8 @@ class TagAssign(StrictSerializer, Figures):
     tag = serializers.SlugField()
 
 
-class PersonWrite(StrictSerializer, IdentifierFields, Figures):
-    """A person, by `uid` or by exactly one identifier."""
-
-    rules = {"oneOf": [{"required": [name]} for name in NAMES]}
-
-    uid = UidField(required=False, help_text=_("public id of the profile"))
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if sum(name in attrs for name in NAMES) != 1:
-            reason = _t("Give exactly one of %(choices)s.") % {"choices": ", ".join(NAMES)}
-            raise ValidationError({"uid": [reason]})
-        return attrs
+class PersonWrite(PersonNamed, Figures):
+    """A person, by `uid` or by exactly one identifier; what else is left out is as the definition says."""
 
 
 class TagPeopleWrite(StrictSerializer):

@@ -17,6 +17,7 @@ from compliance.api.base import ApiView
 from compliance.api.idempotency import idempotent
 from compliance.api.pages import PageQuery, page
 from segments.api import tag_serializers as forms
+from segments.api.fields import NAMES
 from segments.models import Profile, Tag
 from segments.selectors.tags import weighed_tags
 from segments.services import sources
@@ -141,8 +142,8 @@ class ProfileTagView(ApiView):
 
 
 def _person(row: dict[str, Any]) -> dict[str, Any]:
-    named = next(name for name in forms.NAMES if name in row)
-    return {"identifier": named, "value": str(row[named]), **{k: v for k, v in row.items() if k not in forms.NAMES}}
+    named = next(name for name in NAMES if name in row)
+    return {"identifier": named, "value": str(row[named]), **{k: v for k, v in row.items() if k not in NAMES}}
 
 
 def _named(error: ModelError, renamed: dict[str, str] | None = None) -> ValidationError:
