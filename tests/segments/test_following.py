@@ -142,7 +142,7 @@ def step(world: World, chance: random.Random) -> None:
 
 
 class AnySequence(TestCase):
-    @settings(max_examples=5, deadline=None, phases=WITHOUT_SHRINKING, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=3, deadline=None, phases=WITHOUT_SHRINKING, suppress_health_check=[HealthCheck.too_slow])
     @given(trees=st.lists(TREES, min_size=1, max_size=4), seed=st.integers(0, 2**32))
     @example(trees=[], seed=1)
     @example(trees=[], seed=2)
