@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -86,3 +86,9 @@ def check_category(category: str) -> None:
 def dedup_key(source_key: str, event_id: str) -> str:
     """The hash of source and event id under which an event is stored once: 32 hexadecimal digits."""
     return hashlib.blake2b(f"{source_key}\0{event_id}".encode(), digest_size=16).hexdigest()
+
+
+def dedup_keys(source_key: str, event_ids: Iterable[str]) -> list[str]:
+    """`dedup_key` of many event ids of one source."""
+    prefix = f"{source_key}\0"
+    return [hashlib.blake2b((prefix + event_id).encode(), digest_size=16).hexdigest() for event_id in event_ids]

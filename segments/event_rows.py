@@ -1,32 +1,44 @@
-"""The rows of a file of events, read by column. A distinct cell is read once and a row never becomes an object: a
-million lines of purchases hold far fewer different times, people, amounts and categories. Pure."""
+"""The rows of a file of events, read by column: a distinct cell is read once, and a row never becomes an object.
+Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
-from itertools import repeat
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from segments import cells, event_input, event_line, identities, value_types
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segments import cells, event_columns, event_input, event_line, identities, value_types
 from segments.cleaning import Plan, Verdict, clean_columns
+from segments.event_columns import Column
 from segments.identities import NOBODY, IdentityKey, Named
-from segments.imports.batch import Batch, OverlaidBatch
+from segments.imports.batch import Batch, Encoded, OverlaidBatch, encode
 from segments.models import Source
 from segments.profile_input import IDENTIFIERS, InputError
 
 PROPERTY = "properties."
 CLEANED = "\0"  # in front of a field's name: its column after the rules; no column of a file is called so
-Column = Sequence[str | InputError]
+
+
+@dataclass(frozen=True)
+class NamedPeople:
+    """Who is named in a batch: each once, with the key to look them up by or why there is none; `places` has for each
+    row which of them it is about."""
+
+    names: Sequence[Named]
+    keys: Sequence[IdentityKey | InputError]
+    places: pa.Int32Array
 
 
 @dataclass(frozen=True)
 class EventRows:
-    """What the rows of one batch say. Sequences have an item for each row, mappings are by its place in the batch.
+    """What the rows of one batch say. Arrays have an item for each row, mappings are by its place in the batch.
 
-    `mapping` is of fields to the columns of `batch`. `descriptions` are rows as `event_line.COLUMNS` has them, but for
-    the person in front; '' for refused ones. `keys` tells how those who are named are looked up, or why they cannot be.
+    `mapping` is of fields to the columns of `batch`. `moments` are as `event_columns.moments` writes them.
+    `descriptions` are rows as `event_line.COLUMNS` has them, but for the person in front; null for some refused ones.
     """
 
     batch: Batch
@@ -34,16 +46,15 @@ class EventRows:
     plan: Plan
     refused: Mapping[int, InputError]
     held: Mapping[int, Verdict]
-    dedups: Column
-    moments: Column
-    descriptions: Sequence[str]
-    named: Sequence[Named]
-    keys: Mapping[Named, IdentityKey | InputError]
+    dedups: pa.Array
+    moments: pa.Array
+    descriptions: pa.Array
+    people: NamedPeople
 
     def months(self) -> set[date]:
         """The first days of the months (UTC) in which something happened."""
-        names = {moment[:7] for moment in self.moments if isinstance(moment, str)}
-        return {date.fromisoformat(f"{name}-01") for name in names}
+        names = pc.unique(pc.utf8_slice_codeunits(self.moments, 0, 7)).to_pylist()
+        return {date.fromisoformat(f"{name}-01") for name in names if name}
 
 
 @dataclass(frozen=True)
@@ -71,56 +82,44 @@ class EventRowReader:
         self, batch: Batch, plan: Plan, schema: value_types.Schema, rejected: Mapping[int, Verdict],
         held: Mapping[int, Verdict],
     ) -> EventRows:  # fmt: skip
-        dedups, moments = self._dedups(batch), self._column(batch, "occurred_at", self._moment)
+        dedups = event_columns.dedups(self._event_ids(batch), self.source.key)
+        moments = event_columns.moments(batch.encoded(self.mapping["occurred_at"]), zone=self.zone, now=self.now)
         amounts, currencies = self._money(batch)
         columns = [dedups, moments, amounts, currencies, self._categories(batch)]
         members = self._members(batch, schema)
-        refused = _first_errors(batch, rejected, [*columns, *members])
-        named = self._named(batch)
         return EventRows(
-            batch=batch, mapping=self.mapping, plan=plan, refused=refused, held=held, dedups=dedups, moments=moments,
-            descriptions=self._descriptions(columns, members, refused), named=named,
-            keys={name: identities.key_or_error(name, self.source) for name in set(named)},
+            batch=batch, mapping=self.mapping, plan=plan,
+            refused=_first_errors(batch, rejected, [*columns, *members]), held=held, dedups=dedups.texts,
+            moments=moments.texts, descriptions=self._descriptions(columns, members, batch.size),
+            people=self._people(batch),
         )  # fmt: skip
 
-    def _descriptions(
-        self, columns: Sequence[Column], members: Sequence[Column], refused: Mapping[int, InputError]
-    ) -> list[str]:
-        properties: Iterable[Sequence[Any]] = zip(*members, strict=True) if members else repeat(())
-        rows = zip(*columns, properties, strict=False)
-        return [
-            ""
-            if place in refused
-            else f"{moment}\t{dedup}\t{self.name}\t{amount}\t{currency}\t{category}\t{event_line.properties(row)}"
-            for place, (dedup, moment, amount, currency, category, row) in enumerate(rows)
-        ]
+    def _descriptions(self, columns: Sequence[Column], members: list[Column], size: int) -> pa.Array:
+        dedup, moment, amount, currency, category = (column.texts for column in columns)
+        properties = event_columns.properties(members, size)
+        return pc.binary_join_element_wise(moment, dedup, self.name, amount, currency, category, properties, "\t")
 
-    def _column(self, batch: Batch, field: str, read: Callable[[Any], str]) -> Column:
-        return batch.column(self.mapping[field], partial(_tried, read))
+    def _event_ids(self, batch: Batch) -> Encoded:
+        if "event_id" in self.mapping:
+            return batch.encoded(self.mapping["event_id"])
+        numbers = range(batch.first, batch.last + 1)
+        return encode(f"{self.file_key}:{number}" for number in numbers)
 
-    def _moment(self, cell: Any) -> str:
-        return event_line.moment(cell, zone=self.zone, now=self.now).isoformat()
-
-    def _dedups(self, batch: Batch) -> Column:
-        if "event_id" not in self.mapping:
-            numbers = range(batch.first, batch.last + 1)
-            return [self._dedup(f"{self.file_key}:{number}") for number in numbers]
-        return self._column(batch, "event_id", lambda cell: self._dedup(cells.text(cell)))
-
-    def _dedup(self, event_id: str) -> str:
-        event_input.check_event_id(event_id)
-        return event_input.dedup_key(self.source.key, event_id)
+    def _column(self, batch: Batch, field: str, one: Callable[[Any], str]) -> Column:
+        return event_columns.read(batch.encoded(self.mapping[field]), one)
 
     def _money(self, batch: Batch) -> tuple[Column, Column]:
         """Amounts and their currencies; where there is no amount, the currency is empty."""
         if "amount" not in self.mapping:
-            return [event_line.NULL] * batch.size, [""] * batch.size
-        amounts = self._column(batch, "amount", event_line.amount)
-        currencies: Column = [self.currency] * batch.size
+            return Column.constant(event_line.NULL, batch.size), Column.constant("", batch.size)
+        amounts = event_columns.amounts(batch.encoded(self.mapping["amount"]))
+        currencies = Column.constant(self.currency, batch.size)
         if "currency" in self.mapping:
             currencies = self._column(batch, "currency", self._currency)
-        pairs = zip(amounts, currencies, strict=True)
-        return amounts, ["" if amount == event_line.NULL else currency for amount, currency in pairs]
+        missing = pc.equal(amounts.texts, event_line.NULL)
+        of_nothing = pc.fill_null(missing, False)
+        errors = {place: error for place, error in currencies.errors.items() if not of_nothing[place].as_py()}
+        return amounts, Column(pc.if_else(of_nothing, "", currencies.texts), errors)
 
     def _currency(self, cell: Any) -> str:
         read = cells.text(cell) or self.currency
@@ -129,28 +128,27 @@ class EventRowReader:
 
     def _categories(self, batch: Batch) -> Column:
         if "category" not in self.mapping:
-            return [""] * batch.size
+            return Column.constant("", batch.size)
         return self._column(batch, "category", event_line.category)
 
     def _members(self, batch: Batch, schema: value_types.Schema) -> list[Column]:
         names = [field.removeprefix(PROPERTY) for field in self.mapping if field.startswith(PROPERTY)]
         lacking = [name for name, declared in schema.items() if declared.required and name not in names]
-        absent: list[Column] = [[InputError(f"{PROPERTY}{name}", "is required")] * batch.size for name in lacking]
+        absent = [Column.constant(InputError(f"{PROPERTY}{name}", "is required"), batch.size) for name in lacking]
         read = [self._column(batch, f"{PROPERTY}{name}", partial(_member, name, schema.get(name))) for name in names]
         return [*read, *absent]
 
-    def _named(self, batch: Batch) -> list[Named]:
+    def _people(self, batch: Batch) -> NamedPeople:
         """Each row's person, by the first identifier that it gives."""
         fields = [field for field in IDENTIFIERS if field in self.mapping]
-        given = [batch.column(self.mapping[field], partial(_identifier, field)) for field in fields]
-        return [next(filter(None, row), NOBODY) for row in zip(*given, strict=True)]
-
-
-def _tried(read: Callable[[Any], str], cell: Any) -> str | InputError:
-    try:
-        return read(cell)
-    except InputError as error:
-        return error
+        if len(fields) == 1:
+            encoded = batch.encoded(self.mapping[fields[0]])
+            named = [_identifier(fields[0], cell) or NOBODY for cell in encoded.cells()]
+        else:
+            given = [batch.column(self.mapping[field], partial(_identifier, field)) for field in fields]
+            encoded = encode(next(filter(None, row), NOBODY) for row in zip(*given, strict=True))
+            named = encoded.cells()
+        return NamedPeople(named, identities.keys_or_errors(named, self.source), encoded.places)
 
 
 def _identifier(field: str, cell: Any) -> Named | None:
@@ -170,7 +168,6 @@ def _first_errors(batch: Batch, rejected: Mapping[int, Verdict], columns: Sequen
     for place, verdict in rejected.items():
         found.setdefault(place, InputError(verdict.field, verdict.reason))
     for column in columns:
-        for place, cell in enumerate(column):
-            if isinstance(cell, InputError):
-                found.setdefault(place, cell)
+        for place, error in column.errors.items():
+            found.setdefault(place, error)
     return found

@@ -1,8 +1,9 @@
 """The identifiers of a person: how they are written, digested and encrypted."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from compliance import addresses, vault
+from compliance import addresses, keys, vault
 from segments.models import IdentityKind, Source
 from segments.profile_input import CONTROL, IDENTIFIERS, InputError, ProfileInput
 
@@ -20,18 +21,19 @@ NOBODY = ("", "")
 NEEDED = f"one of {', '.join(IDENTIFIERS)} is needed"
 
 
-@dataclass(frozen=True)
-class IdentityKey:
+class IdentityKey(NamedTuple):
     """What an identifier is looked up by: unique in the whole installation."""
 
     kind: str
     digest: bytes
 
 
-def key_of(field: str, value: str, source: Source | None) -> tuple[IdentityKey, str]:
+def key_of(
+    field: str, value: str, source: Source | None, *, digest_key: bytes | None = None
+) -> tuple[IdentityKey, str]:
     """The key and the written form of one identifier. A customer number counts within its source only.
 
-    Raises `InputError` naming the field.
+    `digest_key`: of the installation, at hand for many. Raises `InputError` naming the field.
     """
     kind = FIELD_KINDS[field]
     if kind == IdentityKind.EXTERNAL and source is None:
@@ -43,18 +45,22 @@ def key_of(field: str, value: str, source: Source | None) -> tuple[IdentityKey, 
     except addresses.AddressError as error:
         raise InputError(field, str(error)) from None
     digested = f"{source.key}\0{written}" if kind == IdentityKind.EXTERNAL and source else written
-    return IdentityKey(kind.value, addresses.digest(kind, digested)), written
+    return IdentityKey(kind.value, addresses.digest(kind, digested, key=digest_key)), written
 
 
-def key_or_error(named: Named, source: Source) -> IdentityKey | InputError:
-    """The key of one identifier, or why it has none."""
-    field, value = named
-    if field not in FIELD_KINDS:
-        return InputError("identifier", NEEDED)
-    try:
-        return key_of(field, value, source)[0]
-    except InputError as error:
-        return error
+def keys_or_errors(named: Iterable[Named], source: Source) -> list[IdentityKey | InputError]:
+    """The keys of identifiers in their order, or why one has none."""
+    digest_key = keys.digest_key()
+    found: list[IdentityKey | InputError] = []
+    for field, value in named:
+        if field not in FIELD_KINDS:
+            found.append(InputError("identifier", NEEDED))
+            continue
+        try:
+            found.append(key_of(field, value, source, digest_key=digest_key)[0])
+        except InputError as error:
+            found.append(error)
+    return found
 
 
 def keys_of(given: ProfileInput, source: Source) -> dict[IdentityKey, str]:

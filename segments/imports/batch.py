@@ -19,6 +19,21 @@ class Malformed:
     reason: str
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """A column as its distinct cells, in Arrow's or Python's types, and for each row the place of its cell in them.
+
+    A few cells may stand in `distinct` twice.
+    """
+
+    distinct: Any
+    places: pa.Int32Array
+
+    def cells(self) -> list[Any]:
+        """The distinct cells in Python's types."""
+        return self.distinct.to_pylist() if isinstance(self.distinct, pa.Array) else list(self.distinct)
+
+
 class Batch(ABC):
     """Rows of a file. `first` is the number of the first one in the file, counted from 1."""
 
@@ -27,12 +42,18 @@ class Batch(ABC):
     malformed: Mapping[int, Malformed]
 
     @abstractmethod
-    def column(self, name: str, convert: Convert[T]) -> list[T]:
-        """`convert` of each cell, called once per distinct one. In a malformed row the cell is ''."""
+    def encoded(self, name: str) -> Encoded:
+        """One column. In a malformed row the cell is ''."""
 
     @abstractmethod
     def row(self, place: int) -> dict[str, Any]:
         """One row as it came, by column; `place` is counted from 0 within the batch."""
+
+    def column(self, name: str, convert: Convert[T]) -> list[T]:
+        """`convert` of each cell, called once per distinct one."""
+        encoded = self.encoded(name)
+        converted = [convert(cell) for cell in encoded.cells()]
+        return [converted[place] for place in _numbers(encoded.places)]
 
     @property
     def last(self) -> int:
@@ -40,56 +61,54 @@ class Batch(ABC):
         return self.first + self.size - 1
 
 
-class CsvBatch(Batch):
-    """Rows of texts."""
+class ArrowBatch(Batch):
+    """Rows in Arrow's columns, each of one type."""
 
-    def __init__(self, first: int, columns: Sequence[str], rows: Sequence[Sequence[Any] | Malformed]) -> None:
-        self.first, self.size = first, len(rows)
-        self.malformed = {place: row for place, row in enumerate(rows) if isinstance(row, Malformed)}
-        self._columns = list(columns)
-        empty = [""] * len(columns)
-        self._rows = [empty if isinstance(row, Malformed) else row for row in rows]
+    def __init__(self, first: int, batch: pa.RecordBatch, malformed: Mapping[int, Malformed] | None = None) -> None:
+        self.first, self.size, self.malformed = first, batch.num_rows, malformed or {}
+        self._columns = list(batch.schema.names)
+        self._arrays = [_simple(array) for array in batch.columns]
 
-    def column(self, name: str, convert: Convert[T]) -> list[T]:
-        index = self._columns.index(name)
-        return _converted([row[index] for row in self._rows], convert)
+    @classmethod
+    def of_texts(cls, first: int, columns: Sequence[str], rows: Sequence[Sequence[str] | Malformed]) -> "ArrowBatch":
+        """Rows of a CSV file, each with a text for every column. Raises `UnicodeEncodeError` for one that is none."""
+        malformed = {place: row for place, row in enumerate(rows) if isinstance(row, Malformed)}
+        if malformed:
+            empty = [""] * len(columns)
+            rows = [empty if isinstance(row, Malformed) else row for row in rows]
+        cells = zip(*rows, strict=True) if rows else ((),) * len(columns)
+        arrays = [pa.array(column, pa.string()) for column in cells]
+        return cls(first, pa.RecordBatch.from_arrays(arrays, names=list(columns)), malformed)
+
+    def encoded(self, name: str) -> Encoded:
+        array = self._arrays[self._columns.index(name)]
+        if pa.types.is_nested(array.type):
+            return encode(array.to_pylist())
+        encoded = array.dictionary_encode(null_encoding="encode")
+        return Encoded(encoded.dictionary, encoded.indices)
 
     def row(self, place: int) -> dict[str, Any]:
         if place in self.malformed:
             return {"cells": self.malformed[place].cells}
-        return dict(zip(self._columns, self._rows[place], strict=True))
-
-
-class ArrowBatch(Batch):
-    """Rows with types, in Arrow's columns."""
-
-    malformed: Mapping[int, Malformed] = {}
-
-    def __init__(self, first: int, batch: pa.RecordBatch) -> None:
-        self.first, self.size = first, batch.num_rows
-        self._columns = list(batch.schema.names)
-        self._arrays = [_simple(array) for array in batch.columns]
-
-    def column(self, name: str, convert: Convert[T]) -> list[T]:
-        array = self._arrays[self._columns.index(name)]
-        if pa.types.is_nested(array.type):
-            return [convert(cell) for cell in array.to_pylist()]
-        encoded = array.dictionary_encode(null_encoding="encode")
-        distinct = [convert(cell) for cell in encoded.dictionary.to_pylist()]
-        indices = encoded.indices
-        places = memoryview(indices.buffers()[1]).cast("i")[indices.offset : indices.offset + len(indices)]
-        return [distinct[place] for place in places]
-
-    def row(self, place: int) -> dict[str, Any]:
         return {name: array[place].as_py() for name, array in zip(self._columns, self._arrays, strict=True)}
 
 
-class SheetBatch(CsvBatch):
-    """Rows of a workbook: cells are texts, numbers, booleans, dates and times."""
+class SheetBatch(Batch):
+    """Rows of a workbook: cells are texts, numbers, booleans, dates and times, mixed in one column."""
 
-    def column(self, name: str, convert: Convert[T]) -> list[T]:
+    malformed: Mapping[int, Malformed] = {}
+
+    def __init__(self, first: int, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        self.first, self.size = first, len(rows)
+        self._columns = list(columns)
+        self._rows = rows
+
+    def encoded(self, name: str) -> Encoded:
         index = self._columns.index(name)
-        return each_distinct([row[index] for row in self._rows], convert)
+        return encode([row[index] for row in self._rows])
+
+    def row(self, place: int) -> dict[str, Any]:
+        return dict(zip(self._columns, self._rows[place], strict=True))
 
 
 class OverlaidBatch(Batch):
@@ -100,35 +119,38 @@ class OverlaidBatch(Batch):
         self._base = base
         self._overlay = columns
 
-    def column(self, name: str, convert: Convert[T]) -> list[T]:
-        if name in self._overlay:
-            return each_distinct(self._overlay[name], convert)
-        return self._base.column(name, convert)
+    def encoded(self, name: str) -> Encoded:
+        return encode(self._overlay[name]) if name in self._overlay else self._base.encoded(name)
 
     def row(self, place: int) -> dict[str, Any]:
         return self._base.row(place)
 
 
-def each_distinct(cells: Iterable[Any], convert: Convert[T]) -> list[T]:
-    """`convert` of each cell, called once per distinct one; 1, 1.0 and True are three."""
-    known: dict[tuple[type, Any], T] = {}
-    converted = []
+def encode(cells: Iterable[Any]) -> Encoded:
+    """Cells of any types; 1, 1.0 and True are three, and a list or an object, which has no hash, is always another."""
+    known: dict[Any, int] = {}
+    single: list[Any] = []
+    places: list[int] = []
     for cell in cells:
-        key = (cell.__class__, cell)
         try:
-            converted.append(known[key])
-        except KeyError:
-            known[key] = answer = convert(cell)
-            converted.append(answer)
-        except TypeError:  # a list or an object of a Parquet file has no hash
-            converted.append(convert(cell))
-    return converted
+            places.append(known.setdefault((cell.__class__, cell), len(known)))
+        except TypeError:
+            single.append(cell)
+            places.append(-len(single))
+    if single:
+        places = [len(known) - 1 - place if place < 0 else place for place in places]
+    return Encoded([*(cell for _type, cell in known), *single], pa.array(places, pa.int32()))
 
 
-def _converted(cells: Iterable[str], convert: Convert[T]) -> list[T]:
-    cells = list(cells)
-    known = {cell: convert(cell) for cell in set(cells)}
-    return [known[cell] for cell in cells]
+def each_distinct(cells: Iterable[Any], convert: Convert[T]) -> list[T]:
+    """`convert` of each cell, called once per distinct one."""
+    encoded = encode(cells)
+    converted = [convert(cell) for cell in encoded.distinct]
+    return [converted[place] for place in _numbers(encoded.places)]
+
+
+def _numbers(array: pa.Int32Array) -> Iterable[int]:
+    return memoryview(array.buffers()[1]).cast("i")[array.offset : array.offset + len(array)] if len(array) else ()
 
 
 def _simple(array: Any) -> Any:

@@ -4,6 +4,7 @@ an XLSX workbook, which ends at 1,048,576 rows, is held whole."""
 import csv
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from segments.cells import text
-from segments.imports.batch import ArrowBatch, Batch, CsvBatch, Malformed, SheetBatch
+from segments.imports.batch import ArrowBatch, Batch, Malformed, SheetBatch
+
+CHUNK = 1 << 20  # bytes
 
 
 class ReaderError(Exception):
@@ -61,7 +64,7 @@ class CsvReader(Reader):
         try:
             with self._open() as rows:
                 header = next(rows, None)
-                self.total = sum(1 for row in rows if row)
+            self.total = max(self._count() - 1, 0)
         except csv.Error as error:
             raise ReaderError(f"{path.name}: not a CSV file ({error})") from error
         if not header:
@@ -71,10 +74,18 @@ class CsvReader(Reader):
     def batches(self, *, skip: int, size: int) -> Iterator[Batch]:
         with self._open() as rows:
             next(rows)
-            wanted = islice((self._row(cells) for cells in rows if cells), skip, None)
+            wanted = islice(filter(None, rows), skip, None)
             while batch := list(islice(wanted, size)):
-                yield CsvBatch(skip + 1, self.columns, batch)
+                yield self._batch(skip + 1, batch)
                 skip += len(batch)
+
+    def _batch(self, first: int, rows: list[list[str]]) -> Batch:
+        if {len(self.columns)}.issuperset(map(len, rows)):
+            try:
+                return ArrowBatch.of_texts(first, self.columns, rows)
+            except UnicodeEncodeError:
+                pass  # some row is not UTF-8
+        return ArrowBatch.of_texts(first, self.columns, [self._row(cells) for cells in rows])
 
     def _row(self, cells: list[str]) -> list[str] | Malformed:
         if len(cells) != len(self.columns):
@@ -84,6 +95,15 @@ class CsvReader(Reader):
         except UnicodeEncodeError:
             return Malformed(_readable(cells), "is not UTF-8")
         return cells
+
+    def _count(self) -> int:
+        """How many rows the file has, its header among them. Where nothing is quoted, they are its lines."""
+        with self._path.open("rb") as file:
+            if not any(b'"' in part or b"\r" in part for part in iter(partial(file.read, CHUNK), b"")):
+                file.seek(0)
+                return sum(line != b"\n" for line in file)
+        with self._open() as rows:
+            return sum(map(bool, rows))
 
     def _open(self) -> "_Rows":
         return _Rows(self._path)

@@ -3,11 +3,12 @@
 Callers bring lines in the text format of COPY (`segments.event_line`), checked, with the person already found.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from segments.event_line import COLUMNS
 from segments.models import Source
@@ -22,10 +23,13 @@ INCOMING = """
     ) ON COMMIT DROP
 """
 # Whoever adds events of a person first locks that person's statistics, in the order of ids. So no two transactions
-# count one order twice, and none wait for each other in a circle.
+# count one order twice, none stores what another one is storing, and none wait for each other in a circle.
 LOCK = """
-    SELECT FROM segments_profilestats
-    WHERE profile_id IN (SELECT profile_id FROM incoming_event) ORDER BY profile_id FOR NO KEY UPDATE
+    SELECT count(*) FROM (
+        SELECT FROM segments_profilestats stats
+        JOIN (SELECT DISTINCT profile_id FROM incoming_event) AS wanted USING (profile_id)
+        ORDER BY profile_id FOR NO KEY UPDATE OF stats
+    ) AS locked
 """
 ABSORBED = """
     SELECT EXISTS (
@@ -36,20 +40,20 @@ REDIRECT = """
     UPDATE incoming_event SET profile_id = merged_into_id
     FROM segments_profile WHERE subject_id = profile_id AND merged_into_id IS NOT NULL
 """
-# An order is the set of purchases of one person at one instant: new only if no line of it is stored yet. Where all of
-# somebody's new purchases lie after or before those known, nothing needs to be looked up; else the look at
-# segments_event sees it as it was before this statement.
+KNOWN = """
+    DELETE FROM incoming_event USING segments_event stored
+    WHERE stored.profile_id = incoming_event.profile_id AND stored.occurred_at = incoming_event.occurred_at
+      AND stored.dedup = incoming_event.dedup
+"""
+# Counted and stored by one statement, whose look at segments_event sees it as it was before. An order is the set of
+# purchases of one person at one instant: new only if no line of it is stored yet. Where all of somebody's new purchases
+# lie after or before those known, nothing needs to be looked up.
 STORE = f"""
-    WITH stored AS (
-        INSERT INTO segments_event ({COLUMNS}, source_id, received_at)
-        SELECT {COLUMNS}, %(source)s, %(now)s FROM incoming_event ORDER BY profile_id, occurred_at, dedup
-        ON CONFLICT (profile_id, occurred_at, dedup) DO NOTHING
-        RETURNING profile_id, occurred_at, dedup, name, amount, category
-    ), did AS (
+    WITH did AS (
         SELECT profile_id, count(*) AS events, min(occurred_at) AS first_at, max(occurred_at) AS last_at,
                array_agg(DISTINCT occurred_at) FILTER (WHERE name = 'purchase') AS orders,
                sum(amount) FILTER (WHERE name = 'purchase') AS amount
-        FROM stored GROUP BY profile_id
+        FROM incoming_event GROUP BY profile_id
     ), counted AS (
         UPDATE segments_profilestats stats SET
             event_count = stats.event_count + did.events,
@@ -71,20 +75,25 @@ STORE = f"""
             last_order_at = GREATEST(stats.last_order_at, did.orders[cardinality(did.orders)])
         FROM did
         WHERE stats.profile_id = did.profile_id
+    ), stored AS (
+        INSERT INTO segments_event ({COLUMNS}, source_id, received_at)
+        SELECT {COLUMNS}, %(source)s, %(now)s FROM incoming_event ORDER BY profile_id, occurred_at, dedup
     ), touched AS (
         INSERT INTO segments_touch (profile_id, cause, touched_at)
-        SELECT profile_id, 'event:' || name, %(now)s::timestamptz FROM stored
+        SELECT profile_id, 'event:' || name, %(now)s::timestamptz FROM incoming_event
         WHERE NOT %(is_vast)s GROUP BY profile_id, name
         UNION ALL
-        SELECT NULL, 'event:' || name, %(now)s::timestamptz FROM stored WHERE %(is_vast)s GROUP BY name
+        SELECT NULL, 'event:' || name, %(now)s::timestamptz FROM incoming_event WHERE %(is_vast)s GROUP BY name
     ), gained AS (
         INSERT INTO segments_pendinggain (profile_id, tag_id, category, occurred_at, gain)
-        SELECT stored.profile_id, gain.tag_id, stored.category, stored.occurred_at, gain.gain
-        FROM stored JOIN segments_taggain gain ON gain.event_name = stored.name
+        SELECT incoming.profile_id, gain.tag_id, incoming.category, incoming.occurred_at, gain.gain
+        FROM incoming_event incoming JOIN segments_taggain gain ON gain.event_name = incoming.name
         JOIN segments_tag tag ON tag.id = gain.tag_id AND tag.is_active AND tag.rhythm = 'at_once'
-        WHERE stored.category <> '' AND NOT %(is_bulk)s
+        WHERE incoming.category <> '' AND NOT %(is_bulk)s
     )
 """  # noqa: S608  # put together from constants only
+STORE_EACH = f"{STORE} SELECT dedup FROM incoming_event"  # noqa: S608
+STORE_AND_COUNT = f"{STORE} SELECT count(*) FROM incoming_event"  # noqa: S608
 INTERESTS_WAIT = timedelta(minutes=5)
 INTERESTS_DUE = """
     UPDATE segments_tag SET due_at = %(soon)s
@@ -102,39 +111,63 @@ def store(
     """
     if not lines:
         return set()
-    with transaction.atomic():
-        _incoming(lines.values(), months, take_out)
-        return {dedup.hex for (dedup,) in _stored("SELECT dedup FROM stored", source, now)}
+    with transaction.atomic(), _incoming("\n".join(lines.values()), months, take_out):
+        _rows(KNOWN)
+        new = _rows(STORE_EACH, _parameters(source, now))
+    return {dedup.hex for (dedup,) in new}
 
 
 def store_and_count(
-    *, source: Source, lines: Mapping[str, str], months: Iterable[date], now: datetime,
+    *, source: Source, lines: bytes, count: int, months: Iterable[date], now: datetime, are_new: bool,
     take_out: Callable[[], None] | None = None,
 ) -> int:  # fmt: skip
-    """As `store`, for the many lines of a file; returns how many were new.
+    """As `store`, for the many lines of a file, `count` in all; returns how many were new.
 
-    Interests are not fed event by event but computed for everybody some minutes later, which costs less.
+    With `are_new`, which is a guess, it is tried first whether none is stored yet: looking each up costs as much as
+    storing it. Interests are not fed event by event but computed for everybody some minutes later, which costs less.
     """
-    if not lines:
+    if not count:
         return 0
-    with transaction.atomic():
-        _incoming(lines.values(), months, take_out)
-        ((new,),) = _stored("SELECT count(*) FROM stored", source, now, is_bulk=True, is_vast=len(lines) > touches.VAST)
+    given = _parameters(source, now) | {"is_bulk": True, "is_vast": count > touches.VAST}
+    with transaction.atomic(), _incoming(lines, months, take_out):
+        try:
+            if not are_new:
+                _rows(KNOWN)
+            with transaction.atomic():
+                ((new,),) = _rows(STORE_AND_COUNT, given)
+        except IntegrityError:
+            if not are_new:
+                raise
+            _rows(KNOWN)
+            ((new,),) = _rows(STORE_AND_COUNT, given)
         if new:
-            with connection.cursor() as cursor:
-                cursor.execute(INTERESTS_DUE, {"soon": now + INTERESTS_WAIT})
+            _rows(INTERESTS_DUE, {"soon": now + INTERESTS_WAIT})
     return int(new)
 
 
-def _incoming(lines: Iterable[str], months: Iterable[date], take_out: Callable[[], None] | None) -> None:
+def _parameters(source: Source, now: datetime) -> dict[str, Any]:
+    return {"source": source.pk, "now": now, "is_bulk": False, "is_vast": False}
+
+
+def _rows(sql: str, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def _incoming(lines: str | bytes, months: Iterable[date], take_out: Callable[[], None] | None) -> Iterator[None]:
+    """The table incoming_event with these lines, their people locked."""
     ensure_months(EVENT_TABLE, months)
     with connection.cursor() as cursor:
         cursor.execute(INCOMING)
         with cursor.copy(f"COPY incoming_event ({COLUMNS}) FROM STDIN") as copy:
-            copy.write("\n".join(lines))
+            copy.write(lines)
     _lock()
     if take_out is not None:
         take_out()
+    yield
+    _rows("DROP TABLE incoming_event")
 
 
 def _lock() -> None:
@@ -143,23 +176,12 @@ def _lock() -> None:
     A merge takes the same locks, so nobody is merged once they are held. They are given back before the survivor's,
     which may come first in the order of ids, are taken.
     """
-    with connection.cursor() as cursor:
-        while True:
-            before = transaction.savepoint()
-            cursor.execute(LOCK)
-            cursor.execute(ABSORBED)
-            if not cursor.fetchone()[0]:
-                transaction.savepoint_commit(before)
-                return
-            transaction.savepoint_rollback(before)
-            cursor.execute(REDIRECT)
-
-
-def _stored(
-    answer: str, source: Source, now: datetime, *, is_bulk: bool = False, is_vast: bool = False
-) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(STORE + answer, {"source": source.pk, "now": now, "is_bulk": is_bulk, "is_vast": is_vast})
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        cursor.execute("DROP TABLE incoming_event")
-    return rows
+    while True:
+        before = transaction.savepoint()
+        _rows(LOCK)
+        ((are_absorbed,),) = _rows(ABSORBED)
+        if not are_absorbed:
+            transaction.savepoint_commit(before)
+            return
+        transaction.savepoint_rollback(before)
+        _rows(REDIRECT)

@@ -118,16 +118,17 @@ def _store(
 
 def find_people(*, source: Source, named: Iterable[Named]) -> dict[Named, int | InputError]:
     """The people with these identifiers by one look-up, or why there is none (`UnknownPersonError`: nobody yet)."""
-    return find_owners({name: identities.key_or_error(name, source) for name in named})
+    names = list(named)
+    return dict(zip(names, find_owners(names, identities.keys_or_errors(names, source)), strict=True))
 
 
-def find_owners(keys: Mapping[Named, IdentityKey | InputError]) -> dict[Named, int | InputError]:
-    """As `find_people`, by keys at hand."""
-    owners = owners_of([key for key in keys.values() if isinstance(key, IdentityKey)])
-    return {
-        name: key if isinstance(key, InputError) else owners.get(key) or UnknownPersonError(name[0])
-        for name, key in keys.items()
-    }
+def find_owners(names: Sequence[Named], keys: Sequence[IdentityKey | InputError]) -> list[int | InputError]:
+    """As `find_people`, by keys at hand; in their order."""
+    owners = owners_of([key for key in keys if isinstance(key, IdentityKey)])
+    return [
+        key if isinstance(key, InputError) else owners.get(key) or UnknownPersonError(name[0])
+        for name, key in zip(names, keys, strict=True)
+    ]
 
 
 def _by_uid(uids: set[UUID]) -> dict[UUID, int]:

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.db import transaction
+from django.db import connection, connections, transaction
 
 from compliance import keys, vault
 from compliance.services import audit
 from segments import event_input
-from segments.event_rows import EventRowReader, EventRows
+from segments.event_rows import EventRowReader
 from segments.imports import mapping as mappings
 from segments.imports.batch import Batch
 from segments.imports.outcome import Outcome
@@ -37,11 +37,11 @@ EVENT_BATCH = 50_000
 FIELD_LENGTH = 64
 REASON_LENGTH = 240
 Progress = Callable[[int, int], None]
-Read = TypeVar("Read", Batch, EventRows)
+Read = TypeVar("Read")
 
 
 class File(Protocol[Read]):
-    """How the rows of one kind of file are read, without the database, and stored."""
+    """How the rows of one kind of file are read, without changing anything, and stored."""
 
     def reading(self) -> Callable[[Batch], Read]: ...
 
@@ -152,17 +152,26 @@ def _run(
 
 
 def _read_ahead(batches: Iterator[Batch], file: File[Read]) -> Iterator[tuple[Batch, Read]]:
-    """Each batch with what was read of it, the next one being read meanwhile."""
+    """Each batch with what was read of it, the next one being read meanwhile on a connection of its own.
+
+    That one would not see what the caller's transaction did, so inside of one, batches are read when they are wanted.
+    """
+    if connection.in_atomic_block:
+        yield from ((batch, file.reading()(batch)) for batch in batches)
+        return
 
     def following(read: Callable[[Batch], Read]) -> tuple[Batch, Read] | None:
         batch = next(batches, None)
         return (batch, read(batch)) if batch else None
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="import") as reading:
-        ahead = reading.submit(following, file.reading())
-        while found := ahead.result():
+        try:
             ahead = reading.submit(following, file.reading())
-            yield found
+            while found := ahead.result():
+                ahead = reading.submit(following, file.reading())
+                yield found
+        finally:
+            reading.submit(connections.close_all)
 
 
 def store_batch(job_id: int, batch: Batch, read: Read, file: File[Read]) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from segments.cleaning import Plan, clean_columns, clean_row, parse
 from segments.cleaning.steps import DailyLimit
-from segments.imports.batch import CsvBatch, each_distinct
+from segments.imports.batch import ArrowBatch, each_distinct
 
 FIELDS = ("category", "properties.a", "properties.b")
 CELLS = st.sampled_from(["", "tea", " tea", "Tea", "5", "12", "ｔｅａ"])
@@ -45,7 +45,7 @@ def steps(draw: Any) -> Any:
 )
 def test_columns_and_rows_agree(plan: list[Any], rows: list[tuple[str, ...]], mapped: set[str]) -> None:
     mapping = {field: field for field in FIELDS if field in mapped}
-    by_column = clean_columns(Plan(plan), CsvBatch(1, FIELDS, rows), mapping)
+    by_column = clean_columns(Plan(plan), ArrowBatch.of_texts(1, FIELDS, rows), mapping)
     for place, row in enumerate(rows):
         one = clean_row(Plan(plan), {field: cell for field, cell in zip(FIELDS, row, strict=True) if field in mapped})
         assert by_column.rejected.get(place) == one.rejected
