@@ -23,7 +23,6 @@ OPTIONS = {
     "maintenance_work_mem": "256MB",
     "effective_cache_size": "2GB",
     "synchronous_commit": "on",
-    "wal_compression": "on",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",

@@ -1,0 +1,17 @@
+"""Free room on each page of statistics: a changed row stays on its page, and the index needs no new entry."""
+
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('segments', '0011_segment_checked_at'),
+    ]
+
+    operations = [
+        migrations.RunSQL(
+            "ALTER TABLE segments_profilestats SET (fillfactor = 80)",
+            "ALTER TABLE segments_profilestats RESET (fillfactor)",
+        ),
+    ]
