@@ -1,7 +1,7 @@
 """One compilation of a rule tree: collects the subqueries of its conditions and makes one QuerySet."""
 
 from collections.abc import Collection, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -80,7 +80,11 @@ class Compilation:
     @property
     def grouped(self) -> Mapping[Hashable, Rows]:
         """By key, the rows that conditions asked aggregates of."""
-        return {key: rows for key, rows in self._joined.items() if rows.aggregates}
+        return {
+            key: replace(rows, rows=self._limited(rows.rows, rows.person))
+            for key, rows in self._joined.items()
+            if rows.aggregates
+        }
 
     def joined(self, key: Hashable, rows: QuerySet[Any, Any], *, person: str = "profile_id") -> Column:
         """Join `rows`, which must hold at most one row per person; null in the result means that there is

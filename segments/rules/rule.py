@@ -31,9 +31,11 @@ class Rule:
         compilation = Compilation(now=now, only=only, tables=tables)
         return compilation.people(self.root.compile(compilation))
 
-    def grouped_rows(self, now: datetime) -> Mapping[Hashable, Rows]:
-        """What the rule counts and sums per person; rules with an equal key count the same rows."""
-        compilation = Compilation(now=now)
+    def grouped_rows(self, now: datetime, only: PeopleIds | None = None) -> Mapping[Hashable, Rows]:
+        """What the rule counts and sums per person, of `only` when that is given; rules with an equal key count the
+        same rows.
+        """
+        compilation = Compilation(now=now, only=only)
         self.root.compile(compilation)
         return compilation.grouped
 

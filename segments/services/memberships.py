@@ -1,7 +1,7 @@
 """Who is in a segment: all of it found out anew, or the few people about whom something changed."""
 
 import logging
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,13 +13,16 @@ from compliance.services import audit
 from segments import causes
 from segments.models import ChangeKind, Segment, SegmentMembership, UploadMode
 from segments.rules import Rule, RuleError, parse
-from segments.services import segment_sizes
+from segments.services import segment_sizes, shared_rows
 from segments.services.touches import VAST
 
 logger = logging.getLogger(__name__)
 
 LOCK_NAMESPACE = 0x53454700
 """The first key of the advisory locks that keep two changes of one segment's members apart; the second is its id."""
+
+WORTH_SHARING = 100
+"""For fewer people, a table of what segments count in common costs more than counting it again."""
 
 # One statement, and people as one array: as parameters of their own, a thousand of them cost more than the question.
 EXCHANGE_SOME = """
@@ -117,6 +120,15 @@ class RefreshResult:
     members: int
 
 
+@dataclass(frozen=True)
+class Question:
+    """People to be asked about, with the cause, by the rule of a segment."""
+
+    segment: Segment
+    rule: Rule
+    people: Mapping[int, str]
+
+
 def lock(segment_id: int) -> None:
     """Wait until nobody else changes the members of the segment; until the transaction ends, nobody will."""
     with connection.cursor() as cursor:
@@ -195,40 +207,62 @@ def tell_followers(*, segment: Segment, now: datetime) -> None:
 def recheck(*, touched: Mapping[str, Collection[int]], now: datetime, actor: str) -> None:
     """Let people in and out of the segments that mention what changed about them; `touched` is people by cause.
 
-    Only dynamic segments follow their rule. One that cannot be evaluated is logged and does not stop the others.
+    Only dynamic segments follow their rule. One that cannot be evaluated is logged and does not stop the others. What
+    several segments count of many people is counted once, so all are locked before.
     """
-    for segment in Segment.objects.following().order_by("pk"):
+    questions = list(_questions(touched))
+    for question in questions:
+        lock(question.segment.pk)
+    everybody = set().union(*(question.people for question in questions))
+    tables: Mapping[Hashable, str] = {}
+    if len(everybody) >= WORTH_SHARING:
+        tables = shared_rows.prepare([question.rule for question in questions], now, only=everybody)
+    for question in questions:
         try:
             with transaction.atomic():
-                _recheck(segment, touched, now, actor)
-        except (RuleError, DatabaseError):
-            logger.exception("segment %s could not be rechecked", segment.key)
-            Segment.objects.filter(pk=segment.pk).update(checked_at=None)
+                recheck_some(
+                    segment=question.segment, rule=question.rule, people=question.people, now=now, actor=actor,
+                    tables=tables,
+                )  # fmt: skip
+        except DatabaseError:
+            _failed(question.segment)
 
 
-def _recheck(segment: Segment, touched: Mapping[str, Collection[int]], now: datetime, actor: str) -> None:
-    rule = parse(segment.definition)
-    depends_on = rule.depends_on()
-    people = {
-        person: causes.in_history(cause)
-        for cause in sorted(touched, reverse=True)
-        if depends_on.concern(cause)
-        for person in touched[cause]
-    }
-    if people:
-        recheck_some(segment=segment, rule=rule, people=people, now=now, actor=actor)
+def _questions(touched: Mapping[str, Collection[int]]) -> Iterator[Question]:
+    for segment in Segment.objects.following().order_by("pk"):
+        try:
+            rule = parse(segment.definition)
+        except RuleError:
+            _failed(segment)
+            continue
+        depends_on = rule.depends_on()
+        people = {
+            person: causes.in_history(cause)
+            for cause in sorted(touched, reverse=True)
+            if depends_on.concern(cause)
+            for person in touched[cause]
+        }
+        if people:
+            yield Question(segment, rule, people)
+
+
+def _failed(segment: Segment) -> None:
+    """Say why, from within an `except`, and let everybody be asked later."""
+    logger.exception("segment %s could not be rechecked", segment.key)
+    Segment.objects.filter(pk=segment.pk).update(checked_at=None)
 
 
 def recheck_some(
-    *, segment: Segment, rule: Rule, people: Mapping[int, str], now: datetime, actor: str
-) -> tuple[int, int]:
+    *, segment: Segment, rule: Rule, people: Mapping[int, str], now: datetime, actor: str,
+    tables: Mapping[Hashable, str] | None = None,
+) -> tuple[int, int]:  # fmt: skip
     """Ask the rule about a few people, each with the cause of asking; returns how many entered and left.
 
-    In the caller's transaction; waits for a refresh under way.
+    In the caller's transaction; waits for a refresh under way. `tables`: see `Rule.queryset`.
     """
     lock(segment.pk)
     ids = sorted(people)
-    sql, params = rule.queryset(now, only=ids).query.sql_with_params()
+    sql, params = rule.queryset(now, only=ids, tables=tables).query.sql_with_params()
     known = sorted(set(people.values()))
     place = {cause: number for number, cause in enumerate(known, 1)}
     given = {

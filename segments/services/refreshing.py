@@ -167,13 +167,8 @@ def _rules(segment_ids: Sequence[int]) -> dict[int, Rule]:
 
 def _refresh_family(rules: Mapping[int, Rule], *, now: datetime, actor: str) -> dict[str, RefreshResult]:
     """Refresh segments that are locked; whatever fails is logged."""
-    tables: Mapping[Hashable, str] = {}
+    tables = shared_rows.prepare(list(rules.values()), now)
     results = {}
-    try:
-        with transaction.atomic():
-            tables = shared_rows.prepare(list(rules.values()), now)
-    except DatabaseError:
-        logger.exception("counting at once for %d segments failed; each counts for itself", len(rules))
     for pk in rules:
         segment = Segment.objects.get(pk=pk)
         try:

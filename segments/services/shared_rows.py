@@ -1,13 +1,16 @@
 """Counting once what several segments ask for: rows per person, kept in temporary tables until the transaction ends."""
 
+import logging
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from datetime import datetime
 
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 
 from segments.rules import Rule
 from segments.rules.compilation import Rows
+
+logger = logging.getLogger(__name__)
 
 
 def families(rules: Mapping[int, Rule], now: datetime) -> list[list[int]]:
@@ -32,20 +35,26 @@ def families(rules: Mapping[int, Rule], now: datetime) -> list[list[int]]:
     return [sorted(members, key=order.__getitem__) for members in distinct.values()]
 
 
-def prepare(rules: Sequence[Rule], now: datetime) -> dict[Hashable, str]:
-    """Make a table for each set of rows that more than one of the rules counts: the names by key.
+def prepare(rules: Sequence[Rule], now: datetime, only: Collection[int] | None = None) -> dict[Hashable, str]:
+    """Make a table for each set of rows that more than one of the rules counts: the names by key. None, when that
+    fails, which is logged: each counts for itself then. `only`: the rows of these people.
 
     In the caller's transaction, which must keep others from changing the members of these segments from before this
     until they are refreshed: else an event that comes between would be seen by one and not by the other.
     """
     wanted: dict[Hashable, list[Rows]] = defaultdict(list)
     for rule in rules:
-        for key, rows in rule.grouped_rows(now).items():
+        for key, rows in rule.grouped_rows(now, only).items():
             wanted[key].append(rows)
-    tables = {}
-    for number, (key, askers) in enumerate((key, askers) for key, askers in wanted.items() if len(askers) > 1):
-        tables[key] = f"shared_rows_{number + 1}"
-        _make(tables[key], askers)
+    shared = {key: askers for key, askers in wanted.items() if len(askers) > 1}
+    tables = {key: f"shared_rows_{number}" for number, key in enumerate(shared, 1)}
+    try:
+        with transaction.atomic():
+            for key, table in tables.items():
+                _make(table, shared[key])
+    except DatabaseError:
+        logger.exception("counting at once for %d segments failed", len(rules))
+        return {}
     return tables
 
 
