@@ -65,5 +65,10 @@ class Segment(models.Model):
             ),
         ]
 
+    @property
+    def is_following(self) -> bool:
+        """Whether it is one of `SegmentQuerySet.following`."""
+        return self.is_active and self.kind == SegmentKind.DYNAMIC
+
     def __str__(self) -> str:
         return self.name

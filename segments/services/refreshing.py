@@ -84,7 +84,7 @@ def refresh_locked(
         cause = causes.DEFINITION
     result = memberships.exchange(
         segment_id=segment.pk, rule=parse(segment.definition), now=now, cause=cause, version=segment.version,
-        tables=tables,
+        is_to_stay=not segment.is_following, tables=tables,
     )  # fmt: skip
     Segment.objects.filter(pk=segment.pk).update(
         member_count=result.members, refreshed_at=now, checked_at=now, refreshed_version=segment.version
@@ -122,10 +122,6 @@ def _moved(segment: Segment, rule: Rule, now: datetime) -> set[int] | None:
     """Whom the clock may have moved since the segment was checked last; None: look at everybody."""
     since = segment.checked_at
     if since is None or segment.refreshed_at is None or segment.refreshed_version != segment.version:
-        return None
-    depends_on = rule.depends_on()
-    told = {causes.RFM, *(causes.segment(key) for key in depends_on.segments)}
-    if depends_on.others - told:  # consents and deliveries change without a touch
         return None
     queries = rule.touched_by_clock(since, now)
     if queries is None:
