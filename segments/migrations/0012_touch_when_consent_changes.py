@@ -1,7 +1,7 @@
 """Whoever changes a state of consent, by whatever way, leaves a touch of the person in the same transaction.
 
 By triggers, since compliance knows nothing of segments, and since no way of writing may be forgotten. They run once for
-a statement: a million changes cost one look at them. 5000 is `segments.services.touches.VAST`.
+a statement. 5000 is `segments.services.touches.VAST`.
 """
 
 from django.db import migrations
@@ -24,7 +24,8 @@ CREATE FUNCTION segments_any_rule_has(place jsonpath) RETURNS boolean LANGUAGE s
     )
 $$;
 """
-# A row that says the same as before changes no answer.
+# A row that says the same as before changes no answer; among very many rows that is not looked for. No statement joins:
+# its plan is made at the first call of a session, when rows are few, and kept for millions.
 CONSENT = """
 CREATE FUNCTION segments_touch_consent() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -35,15 +36,18 @@ BEGIN
     ELSIF TG_OP = 'DELETE' THEN
         people := ARRAY(SELECT DISTINCT subject_id FROM before LIMIT 5001);
     ELSE
-        people := ARRAY(
-            SELECT DISTINCT subject_id FROM ((
-                SELECT subject_id, purpose_id, channel, action, expires_at FROM before
-                EXCEPT SELECT subject_id, purpose_id, channel, action, expires_at FROM after
-            ) UNION ALL (
-                SELECT subject_id, purpose_id, channel, action, expires_at FROM after
-                EXCEPT SELECT subject_id, purpose_id, channel, action, expires_at FROM before
-            )) changed LIMIT 5001
-        );
+        people := ARRAY(SELECT subject_id FROM after LIMIT 5001);
+        IF cardinality(people) <= 5000 THEN
+            people := ARRAY(
+                SELECT DISTINCT subject_id FROM ((
+                    SELECT subject_id, purpose_id, channel, action, expires_at FROM before
+                    EXCEPT SELECT subject_id, purpose_id, channel, action, expires_at FROM after
+                ) UNION ALL (
+                    SELECT subject_id, purpose_id, channel, action, expires_at FROM after
+                    EXCEPT SELECT subject_id, purpose_id, channel, action, expires_at FROM before
+                )) changed
+            );
+        END IF;
     END IF;
     PERFORM segments_touch_people(people, 'consent');
     RETURN NULL;

@@ -71,7 +71,7 @@ ACTS = (
     *["did"] * 3, "told", "merged", *["tagged"] * 2, "ranked", *["decided"] * 3, "expired", *["sent"] * 2, "bounced",
     *["waited"] * 5,
 )  # fmt: skip
-STEPS = 45
+STEPS = 36
 WITHOUT_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)  # a smaller seed is no simpler
 _numbers = count()
 

@@ -233,8 +233,10 @@ def test_the_consents_of_very_many_are_one_touch_about_everybody(
         notice.purpose_id, record_id, now, [one.pk for one in many],
     )  # fmt: skip
     assert len(waiting()) == rows
+    by_hand("UPDATE compliance_consentstate SET expires_at = %s", now + DAY)
+    assert len(waiting()) == 2 * rows
     if more:
-        assert waiting() == [(None, causes.CONSENT)]
+        assert waiting() == [(None, causes.CONSENT)] * 2
         assert set(followup.follow_clock(now=now + MINUTE, actor=ACTOR)) == {"agreeing"}
         assert len(members(segment)) == touches.VAST + more
         assert not waiting()
