@@ -6,6 +6,8 @@ from decimal import Decimal
 from itertools import count
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -245,3 +247,13 @@ def test_everybody_is_asked_once_a_day_and_after_every_change(now: datetime) -> 
             segment=segment, name="Buyers", description="", is_active=is_active, actor=ACTOR, now=now
         )
     assert set(followup.follow_clock(now=now + timedelta(hours=26), actor=ACTOR)) == {"buyers"}
+
+
+@pytest.mark.django_db
+def test_what_several_rules_ask_of_the_clock_is_asked_once(now: datetime) -> None:
+    for key, value in (("buyers", 1), ("keen", 2)):
+        segments.create(key=key, name=key, definition={**BUYERS, "value": value}, actor=ACTOR, now=now)
+    followup.follow_clock(now=now, actor=ACTOR)
+    with CaptureQueriesContext(connection) as queries:
+        assert followup.follow_clock(now=now + MINUTE, actor=ACTOR) == {}
+    assert len([query for query in queries if 'FROM "segments_event"' in query["sql"]]) == 1

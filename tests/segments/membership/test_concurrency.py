@@ -1,6 +1,7 @@
 """Lists, snapshots and merges at the same time: real threads, committed transactions."""
 
 import threading
+import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -17,8 +18,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def _wait_until_somebody_waits() -> None:
-    waiting = 0
+    waiting, until = 0, time.monotonic() + 20
     while not waiting:
+        assert time.monotonic() < until, "nobody waits"
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute(
