@@ -5,20 +5,22 @@ Who got a message of a campaign, or of any with `"*"`. Sent counts as received u
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Value, lookups
+from django.db.models import Count, QuerySet, Value, lookups
 from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign, Delivery
 from campaigns.states import DeliveryState
 from segments import causes
 from segments.rules import Compilation, Dependencies, Node, Predicate
+from segments.rules.ageing import came_of_age
 from segments.rules.catalogue import Entry, Field
 from segments.rules.catalogue_entries import operators
 from segments.rules.catalogue_entries import window as window_field
 from segments.rules.errors import below
-from segments.rules.nodes import IsNotTrue
+from segments.rules.nodes import IsNotTrue, Touched
 from segments.rules.operators import read_operator
 from segments.rules.parse import refuse_unknown_keys
 from segments.rules.values import TEXT
@@ -38,9 +40,7 @@ class DeliveryCondition(Node):
     window: Window
 
     def compile(self, compilation: Compilation) -> Predicate:
-        rows = Delivery.objects.filter(state__in=RECEIVED, **self.window.filters("sent_at", compilation.now))
-        if self.campaign != ANY:
-            rows = rows.filter(run__campaign__key=self.campaign)
+        rows = self._received().filter(**self.window.filters("sent_at", compilation.now))
         times = compilation.aggregate(("delivery", self.campaign, self.window), rows, "times", Count("*"))
         received = lookups.GreaterThan(times, Value(0))
         return received if self.op == "received" else IsNotTrue(received)
@@ -55,9 +55,21 @@ class DeliveryCondition(Node):
     def depends_on(self) -> Dependencies:
         return Dependencies(others=frozenset({causes.DELIVERY}), clock=self.window.is_rolling)
 
+    def touched_by_clock(self, since: datetime, now: datetime) -> Touched:
+        if not self.window.stands_still(since, now):
+            return None
+        if not self.window.ages:
+            return []
+        moved = self._received().filter(came_of_age("sent_at", self.window.ages, since, now))
+        return [moved.order_by().values_list("profile_id", flat=True).distinct()]
+
     def to_json(self) -> dict[str, Any]:
         form = {"delivery": self.campaign, "op": self.op}
         return {**form, "window": self.window.to_json()} if self.window != LIFETIME else form
+
+    def _received(self) -> QuerySet[Delivery]:
+        rows = Delivery.objects.filter(state__in=RECEIVED)
+        return rows if self.campaign == ANY else rows.filter(run__campaign__key=self.campaign)
 
 
 def parse(definition: Mapping[str, Any], path: str) -> DeliveryCondition:

@@ -14,7 +14,8 @@ class Delivery(models.Model):
     The database's key is (run, profile, step, month); `month` is the first day of the run's scheduled month, the same
     for every row of a run. It serves uniqueness and the claim of a batch as a range of profiles. Django's admin needs a
     single key, so `id` plays that part. The foreign keys carry no database constraint: rows are planned set-based from
-    rows just read, and a delivery outlives an erased profile.
+    rows just read, and a delivery outlives an erased profile. A trigger touches the people of deliveries that come to
+    count as received, or do so no more (0005_touch_when_delivery_changes).
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -52,6 +53,8 @@ class Delivery(models.Model):
                 name="delivery_reached_person",
                 condition=models.Q(state__in=["claimed", "sent", "unknown", "delivered", "bounced"]),
             ),
+            # Rules ask each minute what entered or left a rolling window.
+            models.Index(fields=["sent_at"], name="delivery_sent_at", condition=models.Q(sent_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

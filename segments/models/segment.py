@@ -67,3 +67,8 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_following(self) -> bool:
+        """Whether it is one of `SegmentQuerySet.following`."""
+        return self.is_active and self.kind == SegmentKind.DYNAMIC

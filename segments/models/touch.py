@@ -7,8 +7,9 @@ from segments.models.profile import Profile
 class Touch(models.Model):
     """Something about a person changed on which tags or segments may depend.
 
-    Written in the transaction of the change, removed in the transaction of what follows from it
-    (`segments.services.followup`), so rows live for seconds. `cause` is one of `segments.causes`. Without a profile it
+    Written in the transaction of the change, by the service that makes it or by a trigger of the database (migration
+    0012_touch_when_consent_changes); removed in the transaction of what follows from it (`segments.services.followup`),
+    so rows live for seconds. `cause` is one of `segments.causes`. Without a profile it
     is about so many people that everybody is looked at. The foreign key carries no database constraint, as with events.
     """
 

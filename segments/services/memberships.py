@@ -80,7 +80,7 @@ LET_IN = """
     ), """
 
 
-# Of the people of a list, the profiles that they are now; a merge under way is waited for, and the next one waits.
+# Of the people named, the profiles that they are now; a merge under way is waited for, and the next one waits.
 LIVING = """
     CREATE TEMPORARY TABLE segment_wanted (profile_id) AS
     WITH held AS MATERIALIZED (
@@ -143,20 +143,26 @@ def try_lock(segment_id: int) -> bool:
 
 
 def exchange(
-    *, segment_id: int, rule: Rule, now: datetime, cause: str, version: int,
+    *, segment_id: int, rule: Rule, now: datetime, cause: str, version: int, is_to_stay: bool = False,
     tables: Mapping[Hashable, str] | None = None,
 ) -> RefreshResult:  # fmt: skip
     """Write the difference between the members and the people of the rule; as many statements for a million.
 
     The people go through a temporary table: making it may use parallel workers, which no INSERT .. SELECT
-    does, and once analysed it keeps the planner from treating a million rows as the few it guessed. `tables`: see
-    `Rule.queryset`.
+    does, and once analysed it keeps the planner from treating a million rows as the few it guessed. `is_to_stay`: no
+    touch will correct the members, so merges are waited for. `tables`: see `Rule.queryset`.
     """
     sql, params = rule.queryset(now, tables=tables).query.sql_with_params()
+    found = "segment_named" if is_to_stay else "segment_wanted"
     with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS pg_temp.segment_wanted")
-        cursor.execute(f"CREATE TEMPORARY TABLE segment_wanted (profile_id) AS {sql}", params)
+        cursor.execute("DROP TABLE IF EXISTS pg_temp.segment_named, pg_temp.segment_wanted")
+        cursor.execute(f"CREATE TEMPORARY TABLE {found} (profile_id) AS {sql}", params)
         members = cursor.rowcount
+        if is_to_stay:
+            cursor.execute("ANALYZE pg_temp.segment_named")
+            cursor.execute(LIVING)
+            members = cursor.rowcount
+            cursor.execute("DROP TABLE pg_temp.segment_named")
         cursor.execute("ANALYZE pg_temp.segment_wanted")
         given = {"segment": segment_id, "now": now, "cause": cause, "version": version}
         left = _changed(cursor, LET_OUT.format(is_in="NOT EXISTS"), {**given, "kind": ChangeKind.LEFT.value})

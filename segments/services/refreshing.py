@@ -12,6 +12,7 @@ from segments.models import Segment, Touch
 from segments.rules import Rule, RuleError, parse
 from segments.selectors import tag_dependencies
 from segments.services import memberships, segment_sizes, shared_rows
+from segments.services.clock_questions import ClockQuestions
 from segments.services.memberships import RefreshResult
 
 logger = logging.getLogger(__name__)
@@ -55,12 +56,13 @@ def follow_clock(*, now: datetime, actor: str, clock: Clock | None = None) -> di
     clock = clock or (lambda: now)
     ids = [pk for pk, _key in tag_dependencies.segments_in_order()]
     segments = Segment.objects.in_bulk(ids)
+    questions = ClockQuestions(FEW)
     whole, reconciled = [], []
     for pk in ids:
         segment = segments[pk]
         try:
             rule = parse(segment.definition)
-            people = _moved(segment, rule, now)
+            people = _moved(segment, rule, now, questions)
             if people is not None:
                 _check(segment, rule, people, now=now, actor=actor, clock=clock)
             if people is None or _is_due(segment, now):
@@ -84,7 +86,7 @@ def refresh_locked(
         cause = causes.DEFINITION
     result = memberships.exchange(
         segment_id=segment.pk, rule=parse(segment.definition), now=now, cause=cause, version=segment.version,
-        tables=tables,
+        is_to_stay=not segment.is_following, tables=tables,
     )  # fmt: skip
     Segment.objects.filter(pk=segment.pk).update(
         member_count=result.members, refreshed_at=now, checked_at=now, refreshed_version=segment.version
@@ -118,20 +120,13 @@ def _warn_of_differences(results: Mapping[str, RefreshResult]) -> None:
         )  # fmt: skip
 
 
-def _moved(segment: Segment, rule: Rule, now: datetime) -> set[int] | None:
+def _moved(segment: Segment, rule: Rule, now: datetime, questions: ClockQuestions) -> set[int] | None:
     """Whom the clock may have moved since the segment was checked last; None: look at everybody."""
     since = segment.checked_at
     if since is None or segment.refreshed_at is None or segment.refreshed_version != segment.version:
         return None
-    depends_on = rule.depends_on()
-    told = {causes.RFM, *(causes.segment(key) for key in depends_on.segments)}
-    if depends_on.others - told:  # consents and deliveries change without a touch
-        return None
-    queries = rule.touched_by_clock(since, now)
-    if queries is None:
-        return None
-    people = {person for query in queries for person in query[: FEW + 1]}
-    return people if len(people) <= FEW else None
+    asked = rule.touched_by_clock(since, now)
+    return None if asked is None else questions.people(asked)
 
 
 def _check(segment: Segment, rule: Rule, people: Collection[int], *, now: datetime, actor: str, clock: Clock) -> None:

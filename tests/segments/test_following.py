@@ -6,10 +6,14 @@ from decimal import Decimal
 from itertools import count
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from campaigns.models import Delivery, Run
+from compliance.services import consent
 from segments.event_input import EventInput
 from segments.models import Profile, Segment, SegmentChange, SegmentMembership
 from segments.profile_input import ProfileInput
@@ -17,6 +21,8 @@ from segments.rules import parse
 from segments.services import events, followup, merging, profiles, rfm, segments
 from segments.services.tags import assignment
 from segments.services.tags.assignment import Given
+from tests.factories.campaigns import CampaignFactory, DeliveryFactory, RunFactory
+from tests.factories.compliance import NoticeFactory, PurposeFactory
 from tests.factories.segments import SourceFactory, TagFactory
 from tests.segments.rules.trees import TREES, Tree
 from tests.segments.rules.world import NOW
@@ -24,6 +30,7 @@ from tests.segments.rules.world import NOW
 ACTOR = "test"
 BUYERS = {"event": "purchase", "op": "gte", "value": 1, "window": {"days": 7}}
 WEEK = {"days": 7}
+AGREED = {"consent": "offers", "channel": "email", "op": "given"}
 MOVING: tuple[Tree, ...] = (
     BUYERS,
     {"none": [BUYERS]},
@@ -51,13 +58,22 @@ MOVING: tuple[Tree, ...] = (
     {"tag": "vip", "op": "has_not"},
     {"rfm": "recency", "op": "gte", "value": 3},
     {"all": [{"segment": "s0", "op": "in"}, {"tag": "vip", "op": "has_not"}]},
+    AGREED,
+    {"consent": "offers", "channel": "email", "op": "not_given"},
+    {"all": [AGREED, {"delivery": "*", "op": "not_received", "window": {"days": 1}}]},
+    {"delivery": "*", "op": "received"},
+    {"delivery": "spring", "op": "received", "window": {"hours": 2}},
+    {"delivery": "spring", "op": "not_received", "window": {"calendar": "today"}},
 )
 """One of each way in which time, or something that happens, moves people."""
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 AGO = (-30 * MINUTE, 0 * DAY, 59 * MINUTE, HOUR, DAY - HOUR, DAY, 6 * DAY, 7 * DAY - MINUTE)
 WAITS = (timedelta(seconds=1), MINUTE, HOUR, HOUR, 12 * HOUR, DAY, 7 * DAY)
-ACTS = (*["did"] * 3, "told", "merged", *["tagged"] * 2, "ranked", *["waited"] * 3)
-STEPS = 30
+ACTS = (
+    *["did"] * 3, "told", "merged", *["tagged"] * 2, "ranked", *["decided"] * 3, "expired", *["sent"] * 2, "bounced",
+    *["waited"] * 5,
+)  # fmt: skip
+STEPS = 36
 WITHOUT_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)  # a smaller seed is no simpler
 _numbers = count()
 
@@ -68,6 +84,8 @@ class World:
     def __init__(self) -> None:
         self.now = NOW
         self.source = SourceFactory()
+        self.notice = NoticeFactory(purpose=PurposeFactory(key="offers"))
+        self.runs = [RunFactory(campaign=CampaignFactory(key=key), scheduled_at=NOW) for key in ("spring", "summer")]
         for number in range(5):
             self.told(number, "Shanghai" if number % 2 else None, number)
 
@@ -96,6 +114,31 @@ class World:
             expires_at=None if days is None else self.now + timedelta(days=days),
         )
         assignment.assign(tag=TagFactory(key="vip"), given=given, actor=ACTOR, now=self.now)
+
+    def decided(self, number: int, action: str, method: str, end: timedelta | None) -> None:
+        """Anybody decides, also somebody who was merged."""
+        people = list(Profile.objects.order_by("pk"))
+        decision = consent.Decision(
+            subject_id=people[number % len(people)].pk, purpose_id=self.notice.purpose_id, channel="email",
+            action=action, method=method, notice_id=self.notice.pk, source="test", occurred_at=self.now,
+            expires_at=end and self.now + end,
+        )  # fmt: skip
+        consent.record(decision=decision, actor=ACTOR, now=self.now)
+
+    def expired(self) -> None:
+        consent.expire_due(now=self.now, actor=ACTOR)
+
+    def sent(self, number: int, run: Run, ahead: timedelta) -> None:
+        """`ahead`: so much later by the clock of the worker who sent it."""
+        people = list(Profile.objects.living().order_by("pk"))
+        made = DeliveryFactory(
+            run=run, profile=people[number % len(people)], step=next(_numbers) % 2**15, state="claimed"
+        )
+        Delivery.objects.filter(pk=made.pk).update(state="sent", sent_at=self.now + ahead)
+
+    def bounced(self) -> None:
+        last = Delivery.objects.filter(state="sent").order_by("-sent_at", "-pk").values("pk")[:1]
+        Delivery.objects.filter(pk__in=last).update(state="bounced")
 
     def ranked(self) -> None:
         rfm.recompute(now=self.now, actor=ACTOR)
@@ -135,6 +178,15 @@ def step(world: World, chance: random.Random) -> None:
                 world.merged(number, chance.randrange(5))
         case "tagged":
             world.tagged(number, chance.choice((None, 1, 1, 7)))
+        case "decided":
+            action, end = chance.choice((("given", None), ("given", DAY), ("given", HOUR), ("withdrawn", None)))
+            world.decided(number, action, chance.choice(("form", "import")), end)
+        case "expired":
+            world.expired()
+        case "sent":
+            world.sent(number, chance.choice(world.runs), chance.choice((0 * DAY, 0 * DAY, MINUTE)))
+        case "bounced":
+            world.bounced()
         case "ranked":
             world.ranked()
         case "waited":
@@ -195,3 +247,13 @@ def test_everybody_is_asked_once_a_day_and_after_every_change(now: datetime) -> 
             segment=segment, name="Buyers", description="", is_active=is_active, actor=ACTOR, now=now
         )
     assert set(followup.follow_clock(now=now + timedelta(hours=26), actor=ACTOR)) == {"buyers"}
+
+
+@pytest.mark.django_db
+def test_what_several_rules_ask_of_the_clock_is_asked_once(now: datetime) -> None:
+    for key, value in (("buyers", 1), ("keen", 2)):
+        segments.create(key=key, name=key, definition={**BUYERS, "value": value}, actor=ACTOR, now=now)
+    followup.follow_clock(now=now, actor=ACTOR)
+    with CaptureQueriesContext(connection) as queries:
+        assert followup.follow_clock(now=now + MINUTE, actor=ACTOR) == {}
+    assert len([query for query in queries if 'FROM "segments_event"' in query["sql"]]) == 1

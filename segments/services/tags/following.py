@@ -15,6 +15,7 @@ from segments.models.tag import TagQuerySet
 from segments.rules import RuleError
 from segments.selectors import tag_dependencies, tag_rules
 from segments.services import touches
+from segments.services.clock_questions import ClockQuestions
 from segments.services.tags import aggregates, computing, interests, rule_tags
 
 logger = logging.getLogger(__name__)
@@ -53,11 +54,11 @@ def follow_clock(*, now: datetime, actor: str) -> int:
     A definition of which it cannot be told whom time concerns, or whom it concerns in great number, becomes due for
     everybody instead, at most hourly.
     """
-    checked = 0
+    checked, questions = 0, ClockQuestions(CLOCK_LIMIT)
     for unit in tag_dependencies.in_order(_followers().filter(clock_at__isnull=False)):
         if unit.kind == TagKind.INTEREST or not tag_dependencies.of_unit(unit).clock:
             continue
-        people = _moved_by_clock(unit, now)
+        people = _moved_by_clock(unit, now, questions)
         if people is None or len(people) > CLOCK_LIMIT:
             due_at = max(now, (unit.computed_at or now) + computing.RETRY)
             Tag.objects.filter(pk=unit.pk).exclude(due_at__lte=due_at).update(due_at=due_at)
@@ -92,7 +93,7 @@ def _concerned(unit: Tag, touched: Mapping[str, Collection[int]]) -> set[int]:
     return {person for cause in touched if depends_on.concern(cause) for person in touched[cause]}
 
 
-def _moved_by_clock(unit: Tag, now: datetime) -> set[int] | None:
+def _moved_by_clock(unit: Tag, now: datetime, questions: ClockQuestions) -> set[int] | None:
     since = unit.clock_at or now
     if unit.kind == TagKind.AGGREGATE:
         return aggregates.touched_by_clock(unit, since, now)
@@ -103,7 +104,7 @@ def _moved_by_clock(unit: Tag, now: datetime) -> set[int] | None:
     expired = ProfileTag.objects.filter(
         tag__in=_own_tags(unit), is_given=False, expires_at__gt=since, expires_at__lte=now
     ).values_list("profile_id", flat=True)
-    return None if queries is None else {person for query in (*queries, expired) for person in query[: CLOCK_LIMIT + 1]}
+    return None if queries is None else questions.people([*queries, expired])
 
 
 def _own_tags(unit: Tag) -> Iterable[int]:
