@@ -34,9 +34,9 @@ def event_entry() -> Entry:
         ),
         Field("", "comparison", typed_by="measure", initial={"op": "gte", "value": 1}),
         window(),
+        where(),
         category(),
         Field("currency", "name", _("Currency"), optional=True, suggest="currencies"),
-        where(),
     ]  # fmt: skip
     return Entry(_("Event"), "bolt", fields)
 
