@@ -12,9 +12,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from segments.models import Segment
-from segments.rules import RuleError, parse
+from segments.rules import parse
 from segments.services import refreshing, segments
-from tests.benchmarks.segment_suite.newer_rules import SUITE
 from tests.benchmarks.segment_suite.rules import Case
 from tests.benchmarks.segment_suite.stage import ROOT, execute, rows, say, timed
 
@@ -39,18 +38,6 @@ Table = dict[str, dict[str, Any]]
 
 class DifferentPeopleError(AssertionError):
     """Two ways to ask the same question gave different answers."""
-
-
-def usable() -> tuple[list[Case], list[str]]:
-    """The rules whose kinds of condition exist, and the keys of the others."""
-    known, unknown = [], []
-    for case in SUITE:
-        try:
-            parse(case.definition)
-            known.append(case)
-        except RuleError:
-            unknown.append(case.key)
-    return known, unknown
 
 
 def questions(cases: Sequence[Case], now: datetime) -> Table:
