@@ -22,6 +22,7 @@ from segments.rules.shares import Share
 from segments.selectors import suggestions
 from segments.selectors.limited import StoppedError
 from segments.selectors.profiles import names
+from segments.selectors.value_types import property_types
 from segments.services import personal_data, previews
 
 MAX_TERM = 80
@@ -47,6 +48,7 @@ class BuilderViews:
         return JsonResponse(
             {
                 **catalogue(),
+                "declared": property_types(),
                 "texts": texts(),
                 "may_see_people": request.user.has_perm("segments.view_profile"),
                 "may_see_names": _may_see_names(request),

@@ -21,6 +21,7 @@ from segments.rules.values import (
     BOOLEAN,
     MAX_DAYS,
     MAX_TEXT,
+    MOMENT,
     NUMBER,
     PRESENCE,
     TEXT,
@@ -136,6 +137,7 @@ def catalogue() -> dict[str, Any]:
             {"name": "text", "label": _("text"), **type_as_json(TEXT)},
             {"name": "number", "label": _("number"), **type_as_json(NUMBER)},
             {"name": "boolean", "label": _("yes or no"), **type_as_json(BOOLEAN)},
+            {"name": "time", "label": _("time"), **type_as_json(MOMENT)},
         ],
         "limits": {"depth": MAX_DEPTH, "conditions": MAX_CONDITIONS, "list": MAX_LIST, "days": MAX_DAYS},
     }

@@ -5,12 +5,10 @@ from django.utils.translation import gettext as _
 
 from compliance.channels import Channel
 from segments.rules.catalogue import Entry, Field, Option, register
-from segments.rules.conditions import anniversary, consent, event, place, sequence
+from segments.rules.conditions import anniversary, consent, event, place, properties, sequence
 from segments.rules.conditions.attribute import COLUMNS, JSON_PREFIX
 from segments.rules.conditions.statistic import STATISTICS
 from segments.rules.window import LABELS
-
-PROPERTY_PREFIX = "properties."
 
 
 def attribute_entry() -> Entry:
@@ -32,21 +30,22 @@ def event_entry() -> Entry:
         Field("measure", "select", _("Measure"), options=measures, initial="count"),
         Field(
             "of", "subject", _("of"), when=("measure", "distinct"), options=[Option("category", _("Category"))],
-            prefix=PROPERTY_PREFIX, suggest="properties", context=["event"],
+            prefix=properties.PREFIX, suggest="properties", context=["event"],
         ),
         Field("", "comparison", typed_by="measure", initial={"op": "gte", "value": 1}),
         window(),
+        where(),
         category(),
         Field("currency", "name", _("Currency"), optional=True, suggest="currencies"),
-        where(),
     ]  # fmt: skip
-    return Entry(_("Event"), "bolt", [field for field in fields if field.name in ("", *event.KEYS)])
+    return Entry(_("Event"), "bolt", fields)
 
 
 def sequence_entry() -> Entry:
     step = [
         Field("event", "name", _("Event"), suggest="events"),
         Field("category", "name", _("Category"), optional=True, suggest="categories", context=["event"]),
+        where(),
     ]
     return Entry(
         _("Sequence of events"),
@@ -156,7 +155,8 @@ def where() -> Field:
         Field("property", "name", _("Property"), suggest="properties", context=["event"]),
         Field("", "comparison", suggest="property_values", context=["event", "property"]),
     ]
-    return Field("where", "comparisons", _("Properties"), optional=True, fields=parts)
+    bounds = (1, properties.MAX_FILTERS)
+    return Field("where", "comparisons", _("Properties"), optional=True, fields=parts, bounds=bounds)
 
 
 def _statistic(kind: str, label: str) -> list[Field]:

@@ -72,6 +72,11 @@ class Node(ABC):
     def describe(self) -> str:
         """The node in plain words of the active language, without capital letter or full stop."""
 
+    @property
+    def size(self) -> int:
+        """How many questions it asks: one for a condition, and one for each filter within it."""
+        return 1
+
     @abstractmethod
     def depends_on(self) -> Dependencies:
         """What the node's answer depends on."""
@@ -123,6 +128,10 @@ class Group(Node):
             return _(" and ").join(parts)
         either = _(" or ").join(parts)
         return either if self.kind == "any" else _("not (%(part)s)") % {"part": either}
+
+    @property
+    def size(self) -> int:
+        return sum(child.size for child in self.children)
 
     def depends_on(self) -> Dependencies:
         found = Dependencies()

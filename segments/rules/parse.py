@@ -16,7 +16,7 @@ MAX_CONDITIONS = 100
 def parse_tree(definition: object) -> Node:
     """Read a whole tree. Raises `RuleError` with the path of the first faulty node."""
     node = parse_node(definition, "", 1)
-    if _conditions(node) > MAX_CONDITIONS:
+    if node.size > MAX_CONDITIONS:
         raise RuleError("", _("more than %(most)d conditions") % {"most": MAX_CONDITIONS})
     return node
 
@@ -56,7 +56,3 @@ def _group(definition: Mapping[str, Any], kind: str, path: str, depth: int) -> G
         cast(Literal["all", "any", "none"], kind),
         tuple(parse_node(child, below(here, index), depth + 1) for index, child in enumerate(children)),
     )
-
-
-def _conditions(node: Node) -> int:
-    return sum(map(_conditions, node.children)) if isinstance(node, Group) else 1

@@ -55,6 +55,10 @@ class Window:
         bounds = {f"{column}__gte": self.start, f"{column}__lt": self.end}
         return {lookup: bound for lookup, bound in bounds.items() if bound is not None}
 
+    def starts(self, column: str, now: datetime) -> dict[str, datetime]:
+        """Those of the filters that keep `column` from lying before the window."""
+        return {key: bound for key, bound in self.filters(column, now).items() if key.endswith(("__gt", "__gte"))}
+
     def describe(self, events: str) -> str:
         """The noun phrase `events` with the window added, in the active language."""
         if self.calendar:

@@ -5,7 +5,7 @@
 | `empty` | nobody is in it | |
 | `too_small` | fewer people: results say little, and single people can be recognised | `HEED_SEGMENT_SMALL`, 30 |
 | `everybody` | more than this part of all people: it selects nobody | `HEED_SEGMENT_EVERYBODY`, 0.95 |
-| `too_complex` | more conditions | `HEED_SEGMENT_CONDITIONS`, 20 |
+| `too_complex` | more conditions, filters on properties included | `HEED_SEGMENT_CONDITIONS`, 20 |
 | | more levels of groups | `HEED_SEGMENT_DEPTH`, 5 |
 | | a higher cost by EXPLAIN, in the units of the planner | `HEED_SEGMENT_COST`, 5,000,000 |
 | `near_duplicate` | another active segment has nearly the same members (Jaccard index) | `HEED_SEGMENT_ALIKE`, 0.9 |
@@ -147,7 +147,7 @@ def _of_size(count: int, everybody: int) -> list[SegmentWarning]:
 
 
 def _of_shape(root: Node) -> Iterator[SegmentWarning]:
-    conditions, depth = _shape(root)
+    conditions, depth = root.size, _depth(root)
     if conditions > settings.SEGMENT_CONDITIONS:
         text = _("%(count)d conditions are hard to understand; more than %(most)d are too many.")
         yield SegmentWarning("too_complex", text % {"count": conditions, "most": settings.SEGMENT_CONDITIONS})
@@ -156,12 +156,9 @@ def _of_shape(root: Node) -> Iterator[SegmentWarning]:
         yield SegmentWarning("too_complex", text % {"depth": depth, "most": settings.SEGMENT_DEPTH})
 
 
-def _shape(node: Node) -> tuple[int, int]:
-    """The conditions in a tree, and its levels of groups."""
-    if not isinstance(node, Group):
-        return 1, 0
-    inside = [_shape(child) for child in node.children]
-    return sum(count for count, _depth in inside), 1 + max((depth for _count, depth in inside), default=0)
+def _depth(node: Node) -> int:
+    """The levels of groups in a tree."""
+    return 1 + max(map(_depth, node.children), default=0) if isinstance(node, Group) else 0
 
 
 def _of_cost(rule: Rule, now: datetime) -> Iterator[SegmentWarning]:

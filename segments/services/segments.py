@@ -15,9 +15,11 @@ from compliance.services import audit
 from segments import causes
 from segments.models import Segment, SegmentKind, SegmentVersion, Tag
 from segments.rules import Rule, RuleError, parse
+from segments.rules.declared import refuse_other_types
 from segments.rules.errors import below
 from segments.selectors import segment_usage, tag_dependencies
 from segments.selectors.segment_usage import SegmentUser
+from segments.selectors.value_types import event_schemas
 from segments.services import memberships, refreshing
 from segments.services.memberships import RefreshResult
 
@@ -168,12 +170,14 @@ def _definition(kind: str, definition: Mapping[str, Any], key: str) -> dict[str,
 
 
 def check(*, definition: Mapping[str, Any], key: str = "") -> Rule:
-    """The parsed definition of the segment called `key`, with all tags and segments that it names known, and no circle.
+    """The parsed definition of the segment called `key`, with all tags and segments that it names known, filters of
+    the types that their properties are declared with, and no circle.
 
     Without a key it is a rule by itself. Raises `RuleError`.
     """
     rule = parse(definition)
     named = rule.depends_on()
+    refuse_other_types(definition, event_schemas(named.events))
     for tag in sorted(named.tags - set(Tag.objects.filter(key__in=named.tags).values_list("key", flat=True))):
         raise RuleError(_path_of(definition, {"tag": tag}), _("no such tag: %(tags)s") % {"tags": tag})
     known = {key, *Segment.objects.filter(key__in=named.segments).values_list("key", flat=True)}

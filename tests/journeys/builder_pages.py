@@ -40,7 +40,13 @@ FULL = {
         {"attribute": "city", "op": "is_set"},
         {"tag": "vip", "op": "has_not", "min_weight": 0.5},
         {"rfm": "recency", "op": "gte", "value": 4},
-        {"event": "browse", "measure": "last", "op": "gt", "value": "2026-01-01T00:00:00+08:00"},
+        {
+            "event": "browse", "measure": "last", "op": "gt", "value": "2026-01-01T00:00:00+08:00",
+            "where": [
+                {"property": "color", "op": "in", "value": ["red", "blue"]},
+                {"property": "due", "op": "gte", "value": {"days_ago": 3}},
+            ],
+        },
     ]
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Members who follow touches and the clock are those whom asking everybody finds, whatever happened in between."""
 
 import random
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -47,12 +48,31 @@ MOVING: tuple[Tree, ...] = (
         "within": {"days": 1},
         "window": {"days": 7},
     },
+    {"event": "browse", "op": "gte", "value": 1, "where": [{"property": "due", "op": "lt", "value": {"days_ago": 1}}]},
+    {
+        "event": "purchase",
+        "measure": "distinct",
+        "of": "properties.color",
+        "op": "gte",
+        "value": 2,
+        "window": WEEK,
+        "where": [{"property": "due", "op": "gte", "value": {"days_ago": 1}}],
+    },
+    {
+        "sequence": [
+            {"event": "browse", "where": [{"property": "due", "op": "gt", "value": {"days_ago": 0}}]},
+            {"event": "purchase", "where": [{"property": "color", "op": "ne", "value": "red"}]},
+        ],
+        "op": "did",
+        "within": {"days": 7},
+    },
     {"stat": "last_order_at", "op": "gte", "value": {"days_ago": 1}},
     {"stat": "first_event_at", "op": "lt", "value": {"days_ago": 7}},
     {"stat": "event_count", "op": "gte", "value": 2},
     {"attribute": "created_at", "op": "lt", "value": {"days_ago": 1}},
     {"attribute": "city", "op": "eq", "value": "Shanghai"},
     {"attribute": "attributes.taste", "op": "eq", "value": 4},
+    {"attribute": "attributes.taste", "op": "gt", "value": {"days_ago": 1}},
     {"anniversary": "first_order_at", "op": "within", "days": 362},
     {"tag": "vip", "op": "has"},
     {"tag": "vip", "op": "has_not"},
@@ -93,10 +113,13 @@ class World:
         given = ProfileInput(external_id=f"C{number}", city=city, attributes={"taste": taste})
         profiles.upsert_many(source=self.source, inputs=[given], actor=ACTOR, now=self.now)
 
-    def did(self, number: int, name: str, ago: timedelta, category: str) -> None:
+    def did(
+        self, number: int, name: str, ago: timedelta, category: str, properties: Mapping[str, object] | None = None
+    ) -> None:
         event = EventInput(
             event_id=f"e{next(_numbers)}", name=name, occurred_at=self.now - ago, identifier="external_id",
             value=f"C{number}", amount=Decimal(next(_numbers) % 7), currency="CNY", category=category,
+            properties=properties or {},
         )  # fmt: skip
         (result,) = events.ingest(source=self.source, events=[event], actor=ACTOR, now=self.now)
         assert result.status == "accepted", result
@@ -164,15 +187,23 @@ def members(segment: Segment) -> set[int]:
     return set(SegmentMembership.objects.filter(segment=segment).values_list("profile_id", flat=True))
 
 
+def due(world: World, chance: random.Random) -> str:
+    """A time that was or will be, as a source says it."""
+    return (world.now + chance.choice((-2, -1, 0, 1)) * DAY + chance.choice((0, 1)) * HOUR).isoformat()
+
+
 def step(world: World, chance: random.Random) -> None:
     """Something happens, or time passes."""
     number = chance.randrange(5)
     match chance.choice(ACTS):
         case "did":
             category = chance.choice(("", "tea", "fruit"))
-            world.did(number, chance.choice(("purchase", "browse")), chance.choice(AGO), category)
+            properties = {"color": chance.choice(("red", 4, None)), "due": due(world, chance)}
+            world.did(number, chance.choice(("purchase", "browse")), chance.choice(AGO), category, properties)
         case "told":
-            world.told(number, chance.choice(("Shanghai", "Beijing", None)), chance.choice(("tea", 4, True)))
+            world.told(
+                number, chance.choice(("Shanghai", "Beijing", None)), chance.choice(("tea", 4, due(world, chance)))
+            )
         case "merged":
             if chance.random() < 0.2:
                 world.merged(number, chance.randrange(5))

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import DataError, connection
 
 from compliance.models import AuditLeaf
-from segments.models import Profile, Segment, SegmentMembership, SegmentVersion
+from segments.models import EventType, Profile, Segment, SegmentMembership, SegmentVersion
 from segments.rules import RuleError
 from segments.selectors import segments as selectors
 from segments.services import memberships, refreshing, segments
@@ -52,6 +52,43 @@ def test_a_definition_that_cannot_be_used_is_refused(now: datetime, definition: 
     with pytest.raises(RuleError):
         create(now, definition)
     assert not Segment.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("each", "path"),
+    [
+        ({"property": "size", "op": "eq", "value": "41"}, "/value"),
+        ({"property": "size", "op": "in", "value": [41, 42.5]}, ""),
+        ({"property": "size", "op": "contains", "value": "4"}, "/op"),
+        ({"property": "size", "op": "is_not_set"}, ""),
+        ({"property": "due", "op": "gt", "value": {"days_ago": 3}}, ""),
+        ({"property": "due", "op": "eq", "value": "2026-01-01"}, "/op"),
+        ({"property": "due", "op": "gt", "value": 3}, "/value"),
+        ({"property": "gift", "op": "eq", "value": True}, ""),
+        ({"property": "gift", "op": "eq", "value": "yes"}, "/value"),
+        ({"property": "note", "op": "starts_with", "value": "4"}, ""),
+        ({"property": "note", "op": "gt", "value": 4}, "/op"),
+        ({"property": "undeclared", "op": "gt", "value": 4}, ""),
+    ],
+)
+def test_filters_are_of_the_types_that_properties_are_declared_with(
+    now: datetime, each: dict[str, Any], path: str
+) -> None:
+    types = {"size": "number", "due": "time", "gift": "boolean", "note": "text"}
+    EventType.objects.create(name="purchase", properties={name: {"type": kind} for name, kind in types.items()})
+    step = {"event": "purchase", "where": [{"property": "size", "op": "is_set"}, each]}
+    other = {"event": "browse", "op": "gte", "value": 1, "where": [each]}
+    rules = [
+        ({"none": [other, {**other, **step}]}, "/none/1/where/1"),
+        ({"sequence": [{"event": "browse"}, step], "op": "did", "within": {"days": 1}}, "/sequence/1/where/1"),
+    ]
+    for definition, place in rules:
+        if path:
+            with pytest.raises(RuleError) as caught:
+                segments.check(definition=definition)
+            assert caught.value.path == place + path
+        else:
+            assert segments.check(definition=definition)
 
 
 def test_a_taken_or_malformed_key_is_refused(now: datetime) -> None:

@@ -18,8 +18,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from segments.rules.compilation import Compilation
-from segments.rules.conditions.attribute import JSON_PREFIX, MAX_KEY, JsonText
+from segments.rules.conditions.attribute import JSON_PREFIX
 from segments.rules.errors import RuleError, below
+from segments.rules.json_values import MAX_KEY, JsonText
 from segments.rules.nodes import Dependencies, Node, Predicate, Touched
 from segments.rules.operators import read_operator
 from segments.rules.parse import refuse_unknown_keys

@@ -1,9 +1,7 @@
 """`{"attribute": "city", "op": "eq", "value": "Shanghai"}`: typed columns of a profile, and its JSON
 attributes.
 
-`attributes.<key>` names a key of the JSON. Its values are compared only where they are of the type of the
-rule's value (text, number, true / false): to `attributes.floor > 3` the text "4" is absent, though `is_set`
-finds it. Empty text and JSON null are absent.
+`attributes.<key>` names a key of the JSON (see `segments.rules.json_values`).
 """
 
 from collections.abc import Mapping
@@ -11,19 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import (
-    BooleanField,
-    Case,
-    CharField,
-    DecimalField,
-    F,
-    Func,
-    JSONField,
-    Value,
-    When,
-)
+from django.db.models import F, Value
 from django.db.models.functions import NullIf
-from django.db.models.lookups import Exact
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -33,33 +20,14 @@ from segments.rules.ageing import came_of_age
 from segments.rules.compilation import Compilation
 from segments.rules.conditions.age import compile_age
 from segments.rules.errors import RuleError, below
+from segments.rules.json_values import MAX_KEY, Member, json_type
 from segments.rules.nodes import Dependencies, Node, Predicate, Touched
 from segments.rules.operators import Comparison, Operand, read_comparison
 from segments.rules.parse import refuse_unknown_keys
-from segments.rules.values import (
-    BOOLEAN,
-    DAY,
-    EQUALITY,
-    MOMENT,
-    NUMBER,
-    ORDER,
-    PRESENCE,
-    TEXT,
-    Boolean,
-    Choice,
-    Day,
-    Number,
-    Text,
-    ValueType,
-    Whole,
-    is_storable,
-    today,
-)
+from segments.rules.values import DAY, MOMENT, PRESENCE, TEXT, Choice, Day, Text, ValueType, Whole, is_storable, today
 
 KEYS = ("attribute", "op", "value")
 JSON_PREFIX = "attributes."
-MAX_KEY = 64
-SIGNS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
 COLUMNS: Mapping[str, tuple[ValueType, Promise]] = {
     "gender": (Choice(dict(Gender.choices)), gettext_lazy("gender")),
@@ -73,18 +41,6 @@ COLUMNS: Mapping[str, tuple[ValueType, Promise]] = {
     "created_at": (MOMENT, gettext_lazy("first seen")),
 }
 """What can be asked of a profile without looking into its JSON. `age` is in full years, today."""
-
-
-class JsonValue(ValueType):
-    """A value that may be in the JSON when no operator or value says which type it is."""
-
-    operators = (*EQUALITY, *ORDER, "contains", "starts_with", *PRESENCE)
-
-    def read(self, raw: object, path: str) -> Any:
-        raise RuleError(path, _("must be a text, a number, or true or false"))
-
-
-JSON_VALUE = JsonValue()
 
 
 @dataclass(frozen=True)
@@ -132,85 +88,23 @@ class JsonCondition(Node):
     comparison: Comparison
 
     def compile(self, compilation: Compilation) -> Predicate:
-        if self.comparison.op == "eq":  # containment is what the GIN index answers, and tells types apart
-            value = self.comparison.type.dump(self.comparison.value)
-            return JsonContains(F("attributes"), Value({self.key: value}, output_field=JSONField()))
-        if isinstance(self.comparison.type, Number) and self.comparison.op in SIGNS:
-            return self._ordered()
-        return self.comparison.compile(self._operand(), compilation.now)
+        return Member("attributes", self.key).compare(self.comparison, compilation.now)
 
     def describe(self) -> str:
         return self.comparison.describe(_("“%(text)s”") % {"text": self.key})
 
     def depends_on(self) -> Dependencies:
-        return Dependencies(attributes=frozenset({JSON_PREFIX + self.key}))
+        return Dependencies(attributes=frozenset({JSON_PREFIX + self.key}), clock=self.comparison.uses_clock)
+
+    def touched_by_clock(self, since: datetime, now: datetime) -> Touched:
+        if not self.comparison.ages:
+            return []
+        times = Profile.objects.alias(time=Member("attributes", self.key).as_time)
+        passed = times.filter(came_of_age("time", self.comparison.ages, since, now))
+        return [passed.order_by().values_list("subject_id", flat=True)]
 
     def to_json(self) -> dict[str, Any]:
         return {"attribute": JSON_PREFIX + self.key, **self.comparison.to_json()}
-
-    def _ordered(self) -> Case:
-        """JSON numbers compared as they are, without a conversion each; other types have their place in that order too,
-        and are left out by name. CASE keeps the planner from taking the type for a rare one.
-        """
-        member, number = JsonMember(F("attributes"), Value(self.key)), self.comparison.type.dump(self.comparison.value)
-        ordered = Func(
-            member, Value(number, output_field=JSONField()), template="(%(expressions)s)",
-            arg_joiner=f" {SIGNS[self.comparison.op]} ", output_field=BooleanField(),
-        )  # fmt: skip
-        return Case(When(ordered, then=_is_of_type(member, "number")), output_field=BooleanField())
-
-    def _operand(self) -> Operand:
-        """The value where it is of the compared type, else null."""
-        key = Value(self.key)
-        as_json, as_text = JsonMember(F("attributes"), key), NullIf(JsonText(F("attributes"), key), Value(""))
-        value_type = self.comparison.type
-        if isinstance(value_type, Text):
-            return _where_type(as_json, "string", as_text)
-        if isinstance(value_type, Number):
-            return _where_type(as_json, "number", JsonNumber(as_json))
-        if isinstance(value_type, Boolean):
-            return _where_type(as_json, "boolean", JsonBoolean(as_json))
-        return as_text
-
-
-class JsonMember(Func):
-    """The member of an object as JSON (KeyTransform would take the key "1" for a list index)."""
-
-    template = "(%(expressions)s)"
-    arg_joiner = " -> "
-    output_field = JSONField()
-
-
-class JsonText(Func):
-    """The member of an object as text; null for JSON null."""
-
-    template = "(%(expressions)s)"
-    arg_joiner = " ->> "
-    output_field = CharField()
-
-
-class JsonNumber(Func):
-    template = "%(expressions)s::numeric"
-    output_field = DecimalField()
-
-
-class JsonBoolean(Func):
-    template = "%(expressions)s::boolean"
-    output_field = BooleanField()
-
-
-class JsonContains(Func):
-    template = "(%(expressions)s)"
-    arg_joiner = " @> "
-    output_field = BooleanField()
-
-
-def _where_type(as_json: JsonMember, json_type: str, value: Func) -> Case:
-    return Case(When(_is_of_type(as_json, json_type), then=value), output_field=value.output_field)
-
-
-def _is_of_type(as_json: JsonMember, json_type: str) -> "Exact[Any]":
-    return Exact(Func(as_json, function="jsonb_typeof", output_field=CharField()), Value(json_type))
 
 
 def parse(definition: Mapping[str, Any], path: str) -> Node:
@@ -225,18 +119,4 @@ def parse(definition: Mapping[str, Any], path: str) -> Node:
             below(path, "attribute"),
             _("must be attributes.<key> or one of %(values)s") % {"values": ", ".join(COLUMNS)},
         )
-    return JsonCondition(key, read_comparison(definition, path, _json_type(definition)))
-
-
-def _json_type(definition: Mapping[str, Any]) -> ValueType:
-    """The type that the rule's value has, or its first value when it is a list."""
-    if definition.get("op") in PRESENCE:
-        return JSON_VALUE
-    sample = definition.get("value")
-    if isinstance(sample, list) and sample:
-        sample = sample[0]
-    if isinstance(sample, bool):
-        return BOOLEAN
-    if isinstance(sample, int | float):
-        return NUMBER
-    return TEXT if isinstance(sample, str) else JSON_VALUE
+    return JsonCondition(key, read_comparison(definition, path, json_type(definition)))

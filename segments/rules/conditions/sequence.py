@@ -2,12 +2,13 @@
 
 `did`: each step came after the one before it, and no later than `within` after it; two to five steps. `did_not`: the
 first of two steps came, and the second did not within `within` after it; only firsts whose time is over count. A
-`window` is about the first step.
+`window` is about the first step. A step may have a `category`, and `where` as a condition on events has.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value, lookups
@@ -17,6 +18,8 @@ from django.utils.translation import ngettext
 from segments.models import Event
 from segments.rules.ageing import people_with_events
 from segments.rules.compilation import Compilation
+from segments.rules.conditions import properties
+from segments.rules.conditions.properties import Filters, read_where
 from segments.rules.errors import RuleError, below
 from segments.rules.nodes import Dependencies, Node, Predicate, Touched
 from segments.rules.operators import read_operator
@@ -32,22 +35,25 @@ UNITS = {"days": 3650, "hours": 87_600, "minutes": 5_256_000}
 
 @dataclass(frozen=True)
 class Step:
-    """An event, of a category when one is given."""
+    """An event, of a category and with properties when they are given."""
 
     event: str
     category: str = ""
+    where: Filters = ()
 
-    def filters(self) -> dict[str, str]:
-        """Lookups of Event."""
-        return {"name": self.event, **({"category": self.category} if self.category else {})}
+    def events(self, now: datetime) -> QuerySet[Event]:
+        """The events that are such a step."""
+        events = Event.objects.filter(name=self.event, **({"category": self.category} if self.category else {}))
+        return properties.filtered(events, self.where, now)
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, Any]:
         """The JSON form."""
-        return {"event": self.event, **({"category": self.category} if self.category else {})}
+        optional = {"category": self.category, "where": [each.to_json() for each in self.where]}
+        return {"event": self.event, **{key: value for key, value in optional.items() if value}}
 
     def describe(self) -> str:
         """Such as “purchase” in category “tea”."""
-        name = TEXT.show(self.event)
+        name = properties.describe_where(TEXT.show(self.event), self.where)
         if not self.category:
             return name
         return _("%(event)s in category %(category)s") % {"event": name, "category": TEXT.show(self.category)}
@@ -64,7 +70,7 @@ class SequenceCondition(Node):
     window: Window
 
     def compile(self, compilation: Compilation) -> Predicate:
-        first = Event.objects.filter(**self.steps[0].filters(), **self.window.filters("occurred_at", compilation.now))
+        first = self.steps[0].events(compilation.now).filter(**self.window.filters("occurred_at", compilation.now))
         if self.op == "did":
             rows = first.filter(Exists(self._following(1, compilation)))
         else:
@@ -80,10 +86,10 @@ class SequenceCondition(Node):
 
     def _following(self, place: int, compilation: Compilation) -> QuerySet[Event]:
         """The events of one step that may follow an event of the step before it."""
-        rows = Event.objects.filter(
+        rows = self.steps[place].events(compilation.now).filter(
             Q(occurred_at__gt=OuterRef("occurred_at")),
             Q(occurred_at__lte=OuterRef("occurred_at") + Value(self._within)),
-            **self.steps[place].filters(), **self._bounds(place, compilation.now), profile=OuterRef("profile_id"),
+            **self._bounds(place, compilation.now), profile=OuterRef("profile_id"),
         )  # fmt: skip
         return rows.filter(Exists(self._following(place + 1, compilation))) if place + 1 < len(self.steps) else rows
 
@@ -91,8 +97,7 @@ class SequenceCondition(Node):
         """When that step can have been at all: constants, so that partitions outside are unread."""
         window = self.window.filters("occurred_at", now)
         ends = [bound + place * self._within for lookup, bound in window.items() if lookup.endswith(("__lt", "__lte"))]
-        starts = {lookup: bound for lookup, bound in window.items() if lookup.endswith(("__gt", "__gte"))}
-        return {**starts, "occurred_at__lte": min([now, *ends])}
+        return {**self.window.starts("occurred_at", now), "occurred_at__lte": min([now, *ends])}
 
     def describe(self) -> str:
         names = [step.describe() for step in self.steps]
@@ -107,15 +112,21 @@ class SequenceCondition(Node):
         shown = {"first": names[0], "second": names[1], "time": within}
         return _("did %(first)s and not %(second)s within %(time)s") % shown
 
+    @property
+    def size(self) -> int:
+        return 1 + sum(len(step.where) for step in self.steps)
+
     def depends_on(self) -> Dependencies:
-        clock = self.op == "did_not" or self.window.is_rolling
+        moves = any(properties.uses_clock(step.where) for step in self.steps)
+        clock = self.op == "did_not" or self.window.is_rolling or moves
         return Dependencies(events=frozenset(step.event for step in self.steps), clock=clock)
 
     def touched_by_clock(self, since: datetime, now: datetime) -> Touched:
         if not self.window.stands_still(since, now):
             return None
         ages = {timedelta(0), *self.window.ages, *([self._within] if self.op == "did_not" else [])}
-        return [people_with_events({step.event for step in self.steps}, ages, since, now)]
+        moved = [properties.people_moved(step.event, step.where, self.window, since, now) for step in self.steps]
+        return [people_with_events({step.event for step in self.steps}, ages, since, now), *chain(*moved)]
 
     def to_json(self) -> dict[str, Any]:
         form = {
@@ -144,11 +155,12 @@ def parse(definition: Mapping[str, Any], path: str) -> SequenceCondition:
 def _step(raw: object, path: str) -> Step:
     if not isinstance(raw, Mapping):
         raise RuleError(path, _("must be an object"))
-    refuse_unknown_keys(raw, ("event", "category"), path)
+    refuse_unknown_keys(raw, ("event", "category", "where"), path)
     name = raw.get("event")
     if not is_storable(name, MAX_NAME):
         raise RuleError(below(path, "event"), _("must be a text of 1 to %(most)d characters") % {"most": MAX_NAME})
-    return Step(name, TEXT.read(raw["category"], below(path, "category")) if "category" in raw else "")
+    category = TEXT.read(raw["category"], below(path, "category")) if "category" in raw else ""
+    return Step(name, category, read_where(raw, path))
 
 
 def _within(raw: object, path: str) -> tuple[str, int]:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import geometric_mean, median
@@ -12,9 +12,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from segments.models import Segment
-from segments.rules import RuleError, parse
+from segments.rules import parse
 from segments.services import refreshing, segments
-from tests.benchmarks.segment_suite.newer_rules import SUITE
 from tests.benchmarks.segment_suite.rules import Case
 from tests.benchmarks.segment_suite.stage import ROOT, execute, rows, say, timed
 
@@ -35,22 +34,22 @@ EXCHANGE = [
        member_count = (SELECT count(*) FROM wanted) WHERE id = {segment}""",
 ]
 Table = dict[str, dict[str, Any]]
+Pairs = Mapping[str, tuple[Segment, Segment]]
 
 
 class DifferentPeopleError(AssertionError):
     """Two ways to ask the same question gave different answers."""
 
 
-def usable() -> tuple[list[Case], list[str]]:
-    """The rules whose kinds of condition exist, and the keys of the others."""
-    known, unknown = [], []
-    for case in SUITE:
-        try:
-            parse(case.definition)
-            known.append(case)
-        except RuleError:
-            unknown.append(case.key)
-    return known, unknown
+def prepare(cases: Sequence[Case], now: datetime) -> Pairs:
+    """A segment and its twin for each rule; those that other rules ask for have their members of `now`."""
+    pairs = {case.key: (_segment(case, now), _twin(case, now)) for case in cases}
+    asked = {key for case in cases for key in parse(case.definition).depends_on().segments}
+    for case in cases:
+        if case.key in asked:
+            segments.refresh(segment=pairs[case.key][0], now=now, actor=ACTOR)
+            _exchange(case, pairs[case.key][1], now)
+    return pairs
 
 
 def questions(cases: Sequence[Case], now: datetime) -> Table:
@@ -66,12 +65,11 @@ def questions(cases: Sequence[Case], now: datetime) -> Table:
     return table
 
 
-def refreshes(cases: Sequence[Case], now: datetime, table: Table) -> dict[str, float]:
+def refreshes(cases: Sequence[Case], pairs: Pairs, now: datetime, table: Table) -> dict[str, float]:
     """Adds to the table the seconds of refreshing a segment and of writing the same by hand; returns those of all.
 
     Both start from the members of yesterday and find who is in today, three times.
     """
-    pairs = {case.key: (_segment(case, now), _twin(case, now)) for case in cases}
     yesterday = now - timedelta(days=1)
     fill = {"fill_s": 0.0, "fill_by_sql_s": 0.0}
     for case in cases:

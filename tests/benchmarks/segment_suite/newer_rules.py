@@ -27,7 +27,7 @@ NEWER = [
         {"event": "purchase", "op": "gte", "value": 1, "window": {"days": 90},
          "where": [{"property": "color", "op": "eq", "value": "red"}]},
         f"""SELECT DISTINCT profile_id FROM segments_event
-            WHERE name = 'purchase' AND {within(90)} AND properties ->> 'color' = 'red'""",
+            WHERE name = 'purchase' AND {within(90)} AND (properties ->> 'color') = 'red'""",
     ),
     Case(
         "bought-what-was-in-the-cart",

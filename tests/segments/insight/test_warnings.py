@@ -75,6 +75,13 @@ def test_many_conditions_are_too_complex(people: list[int], count: int, expected
     assert codes_of_rule({"any": [{**SHANGHAI}] * count}, key="one") == expected
 
 
+def test_filters_are_counted_as_conditions(people: list[int]) -> None:
+    red = {"property": "color", "op": "eq", "value": "red"}
+    for count, is_much in ((19, False), (20, True)):
+        rule = {"none": [{"event": "purchase", "op": "gte", "value": 1, "where": [red] * count}]}
+        assert ("too_complex" in codes_of_rule(rule)) is is_much
+
+
 @pytest.mark.parametrize(("depth", "expected"), [(5, []), (6, ["too_complex"])])
 def test_deep_nesting_is_too_complex(people: list[int], depth: int, expected: list[str]) -> None:
     definition: Any = SHANGHAI

@@ -1,6 +1,7 @@
 """What a rule tree means, said once more in plain Python; knows nothing of `segments.rules`."""
 
 import operator
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from tests.segments.rules.world import Happening, Person
 ZONE = ZoneInfo("Asia/Shanghai")
 LONG_AGO, FAR_AHEAD = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 TEXT_TESTS = {"contains": operator.contains, "starts_with": str.startswith}
+TIME = re.compile(r"\d{4}-\d\d-\d\d([T ][\d:.]+(Z|[+-]\d\d(:?\d\d)?)?)?")
 ORDERINGS = {"lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge}
 
 
@@ -78,7 +80,8 @@ def in_sequence(tree: dict[str, Any], person: Person, now: datetime) -> bool:
     steps = tree["sequence"]
 
     def fits(step: dict[str, Any], event: Happening) -> bool:
-        return event.name == step["event"] and event.category == step.get("category", event.category)
+        is_such = event.name == step["event"] and event.category == step.get("category", event.category)
+        return is_such and passes(step, event, now)
 
     def followed(event: Happening, place: int) -> bool:
         if place == len(steps):
@@ -101,6 +104,8 @@ def compare(value: Any, tree: dict[str, Any], now: datetime) -> bool:
     op = tree["op"]
     if op in ("is_set", "is_not_set"):
         return (value is not None) == (op == "is_set")
+    if op in ORDERINGS and isinstance(value, str) and isinstance(tree["value"], str | dict):
+        value = time_in(value)
     if value is None:
         return False
     if op in ("in", "not_in", "eq", "ne"):
@@ -111,7 +116,7 @@ def compare(value: Any, tree: dict[str, Any], now: datetime) -> bool:
         return (value in wanted) == (op in ("in", "eq"))
     wanted = resolved(tree["value"], value, now)
     if op in ORDERINGS:
-        return comparable(value, wanted) and bool(ORDERINGS[op](value, wanted))
+        return not isinstance(value, dict) and comparable(value, wanted) and bool(ORDERINGS[op](value, wanted))
     return isinstance(value, str) and TEXT_TESTS[op](value.lower(), wanted.lower())
 
 
@@ -140,6 +145,14 @@ def instant(raw: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=ZONE)
 
 
+def time_in(text: str) -> datetime | None:
+    """The time that a text says, if any."""
+    try:
+        return instant(text) if TIME.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
 def value_of(tree: dict[str, Any], person: Person, now: datetime) -> Any:
     """What the condition is about, None when absent."""
     if "event" in tree:
@@ -153,9 +166,13 @@ def value_of(tree: dict[str, Any], person: Person, now: datetime) -> Any:
     if name == "age":
         return person.birth_date and full_years(person.birth_date, now.astimezone(ZONE).date())
     if name.startswith("attributes."):
-        value = person.attributes.get(name.removeprefix("attributes."))
-    else:
-        value = getattr(person, name)
+        return member(person.attributes, name.removeprefix("attributes."))
+    return getattr(person, name) or None
+
+
+def member(values: dict[str, Any] | None, key: str) -> Any:
+    """What a JSON object says; empty text says nothing."""
+    value = (values or {}).get(key)
     return None if value == "" else value
 
 
@@ -175,8 +192,21 @@ def measured(tree: dict[str, Any], person: Person, now: datetime) -> Any:
         "average": sum(amounts, Decimal(0)) / len(amounts) if amounts else None,
         "first": min(times, default=None),
         "last": max(times, default=None),
+        "distinct": len({different(event, tree.get("of", "")) for event in events} - {None}),
     }
     return measures[tree.get("measure", "count")]
+
+
+def different(event: Happening, of: str) -> Any:
+    """What tells the category or a property of an event from other ones."""
+    value = event.category or None if of == "category" else member(event.properties, of.removeprefix("properties."))
+    return (
+        value if value is None else (isinstance(value, bool), value if isinstance(value, int | float) else repr(value))
+    )
+
+
+def passes(tree: dict[str, Any], event: Happening, now: datetime) -> bool:
+    return all(compare(member(event.properties, each["property"]), each, now) for each in tree.get("where", []))
 
 
 def period(name: str, today: date) -> tuple[datetime, datetime]:
@@ -217,6 +247,7 @@ def counts(tree: dict[str, Any], event: Happening, now: datetime) -> bool:
         and event.name == tree["event"]
         and event.category in ([categories] if isinstance(categories, str) else categories)
         and ("currency" not in tree or (event.amount is not None and event.currency == tree["currency"]))
+        and passes(tree, event, now)
     )
 
 

@@ -49,6 +49,38 @@ SHANGHAI = {"attribute": "city", "op": "eq", "value": "Shanghai"}
             "Total amount of “purchase” events in category “tea” in CNY in the last 30 days is at least 300",
         ),
         (
+            {
+                "event": "purchase",
+                "op": "eq",
+                "value": 1,
+                "window": {"calendar": "this_year"},
+                "where": [
+                    {"property": "color", "op": "eq", "value": "red"},
+                    {"property": "due", "op": "lt", "value": {"days_ago": 2}},
+                ],
+            },
+            "Number of “purchase” events (“color” is “red” and “due” is before 2 days ago) this year is 1",
+        ),
+        (
+            {"event": "purchase", "measure": "distinct", "of": "category", "op": "gt", "value": 2},
+            "Number of different categories of “purchase” events is more than 2",
+        ),
+        (
+            {"event": "browse", "measure": "distinct", "of": "properties.shop", "op": "eq", "value": 0},
+            "Number of different values of “shop” of “browse” events is 0",
+        ),
+        (
+            {
+                "sequence": [
+                    {"event": "browse", "where": [{"property": "shop", "op": "is_set"}]},
+                    {"event": "purchase"},
+                ],
+                "op": "did",
+                "within": {"days": 1},
+            },
+            "Did “browse” (“shop” is known), then “purchase”, each within 1 day",
+        ),
+        (
             {"event": "browse", "op": "gt", "value": 2, "window": {"to": "2026-02-01"}},
             "Number of “browse” events before 02/01/2026 midnight is more than 2",
         ),

@@ -9,6 +9,8 @@ from segments.rules.parse import MAX_CONDITIONS, MAX_DEPTH
 from segments.rules.registry import parser_of
 
 VIP = {"tag": "vip", "op": "has"}
+BOUGHT = {"event": "purchase", "op": "gte", "value": 1}
+RED = {"property": "color", "op": "eq", "value": "red"}
 
 
 def nested(depth: int) -> dict[str, Any]:
@@ -61,7 +63,10 @@ def nested(depth: int) -> dict[str, Any]:
         ({"attribute": "created_at", "op": "lt", "value": 2026}, "/value"),
         ({"attribute": "attributes.x", "op": "eq", "value": None}, "/value"),
         ({"attribute": "attributes.x", "op": "eq", "value": {"y": 1}}, "/value"),
-        ({"attribute": "attributes.x", "op": "lt", "value": "4"}, "/op"),
+        ({"attribute": "attributes.x", "op": "lt", "value": "4"}, "/value"),
+        ({"attribute": "attributes.x", "op": "lt", "value": ["2026-01-01"]}, "/value"),
+        ({"attribute": "attributes.x", "op": "eq", "value": {"days_ago": 1}}, "/value"),
+        ({"attribute": "attributes.x", "op": "gt", "value": {"days_ago": -1}}, "/value/days_ago"),
         ({"attribute": "attributes.x", "op": "contains", "value": 4}, "/op"),
         ({"attribute": "attributes.x", "op": "eq", "value": float("nan")}, "/value"),
         ({"attribute": "attributes.x", "op": "eq", "value": float("inf")}, "/value"),
@@ -89,6 +94,38 @@ def nested(depth: int) -> dict[str, Any]:
         ({"event": "purchase", "op": "gte", "value": 1, "category": []}, "/category"),
         ({"event": "purchase", "op": "gte", "value": 1, "category": ["tea", 1]}, "/category/1"),
         ({"event": "purchase", "op": "gte", "value": 1, "currency": "yuan"}, "/currency"),
+        ({**BOUGHT, "where": {}}, "/where"),
+        ({**BOUGHT, "where": []}, "/where"),
+        ({**BOUGHT, "where": ["red"]}, "/where/0"),
+        ({**BOUGHT, "where": [RED] * 21}, "/where"),
+        ({**BOUGHT, "where": [RED, {"op": "is_set"}]}, "/where/1/property"),
+        ({**BOUGHT, "where": [{"property": "", "op": "is_set"}]}, "/where/0/property"),
+        ({**BOUGHT, "where": [{"property": "a\0", "op": "is_set"}]}, "/where/0/property"),
+        ({**BOUGHT, "where": [{**RED, "not": True}]}, "/where/0/not"),
+        ({**BOUGHT, "where": [{"property": "color", "op": "eq"}]}, "/where/0/value"),
+        ({**BOUGHT, "where": [{"property": "color", "op": "is_set", "value": 1}]}, "/where/0/value"),
+        ({**BOUGHT, "where": [{"property": "color", "op": "contains", "value": 4}]}, "/where/0/op"),
+        ({**BOUGHT, "where": [{"property": "color", "op": "in", "value": ["red", 4]}]}, "/where/0/value/1"),
+        ({**BOUGHT, "where": [{"property": "color", "op": "lt", "value": "red"}]}, "/where/0/value"),
+        (
+            {**BOUGHT, "where": [{"property": "color", "op": "lt", "value": {"days_ago": -1}}]},
+            "/where/0/value/days_ago",
+        ),
+        ({**BOUGHT, "where": [{"property": "gift", "op": "gt", "value": True}]}, "/where/0/op"),
+        ({"event": "purchase", "measure": "distinct", "op": "gte", "value": 1}, "/of"),
+        ({"event": "purchase", "measure": "distinct", "of": "amount", "op": "gte", "value": 1}, "/of"),
+        ({"event": "purchase", "measure": "distinct", "of": "properties.", "op": "gte", "value": 1}, "/of"),
+        ({"event": "purchase", "measure": "distinct", "of": "category", "op": "gte", "value": 1.5}, "/value"),
+        ({**BOUGHT, "of": "category"}, "/of"),
+        ({"sequence": [BOUGHT, BOUGHT], "op": "did", "within": {"days": 1}}, "/sequence/0/op"),
+        (
+            {
+                "sequence": [{"event": "browse"}, {"event": "purchase", "where": [RED, {}]}],
+                "op": "did",
+                "within": {"days": 1},
+            },
+            "/sequence/1/where/1/property",
+        ),
         ({"rfm": "value", "op": "gte", "value": 4}, "/rfm"),
         ({"rfm": "recency", "op": "gte", "value": 6}, "/value"),
         ({"stat": "rfm_recency", "op": "gte", "value": 4}, "/stat"),
@@ -114,6 +151,10 @@ def test_the_size_of_a_tree_is_limited() -> None:
     parse({"any": [VIP] * MAX_CONDITIONS})
     with pytest.raises(RuleError, match="conditions"):
         parse({"any": [VIP] * (MAX_CONDITIONS + 1)})
+    filtered = {**BOUGHT, "where": [RED] * 4}
+    parse({"any": [filtered] * (MAX_CONDITIONS // 5)})
+    with pytest.raises(RuleError, match="conditions"):
+        parse({"any": [*[filtered] * (MAX_CONDITIONS // 5), VIP]})
 
 
 def test_the_stored_form_says_what_was_implied() -> None:
@@ -157,6 +198,10 @@ def test_dependencies_are_those_of_all_nodes() -> None:
         ({"event": "browse", "op": "gte", "value": 1, "window": {"from": "2026-01-01"}}, False),
         ({"event": "browse", "op": "gte", "value": 1, "window": {"hours": 1}}, True),
         ({"event": "browse", "measure": "last", "op": "lt", "value": {"days_ago": 1}}, True),
+        ({**BOUGHT, "where": [RED]}, False),
+        ({**BOUGHT, "where": [RED, {"property": "due", "op": "gt", "value": {"days_ago": 1}}]}, True),
+        ({"attribute": "attributes.due", "op": "gt", "value": "2026-01-01"}, False),
+        ({"attribute": "attributes.due", "op": "gt", "value": {"days_ago": 1}}, True),
         ({"none": []}, False),
     ],
 )

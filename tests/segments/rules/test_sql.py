@@ -24,10 +24,22 @@ def test_conditions_on_the_same_events_share_one_pass() -> None:
     assert sql_of({"all": [BUSY, SPENT, later]}).count('FROM "segments_event"') == 2
 
 
+def test_conditions_with_the_same_filters_share_one_pass_and_others_do_not() -> None:
+    red, big = {"property": "color", "op": "eq", "value": "red"}, {"property": "size", "op": "gt", "value": 4}
+    tastes = {**BUSY, "measure": "distinct", "of": "category", "where": [big, red]}
+    shops, colors = ({**tastes, "of": f"properties.{name}"} for name in ("shop", "color"))
+    same = sql_of({"all": [{**BUSY, "where": [red, big]}, tastes, shops, colors]})
+    assert same.count('FROM "segments_event"') == 1
+    assert same.count("COUNT(DISTINCT") == 3
+    assert sql_of({"all": [BUSY, {**BUSY, "where": [red]}, tastes]}).count('FROM "segments_event"') == 3
+    assert "@>" in same, "what an index could answer"
+
+
 def test_all_purchases_are_read_from_the_statistics() -> None:
     spent = {"event": "purchase", "measure": "sum", "op": "gte", "value": 300}
     assert "segments_event" not in sql_of(spent)
     assert "segments_event" in sql_of({**spent, "category": "tea"})
+    assert "segments_event" in sql_of({**spent, "where": [{"property": "color", "op": "is_set"}]})
     assert "segments_event" in sql_of({**spent, "measure": "count"}), "lines are not orders"
 
 

@@ -32,12 +32,12 @@ MOMENTS = DAYS | st.sampled_from(["2026-02-01", "2026-02-23T04:00:00Z", "2026-01
 BIRTHDAYS = DAYS | st.sampled_from([day.isoformat() for day in world.BIRTHDAYS])
 
 
-def _json(key: str) -> st.SearchStrategy[Tree]:
-    head = {"attribute": f"attributes.{key}"}
+def _json(head: Tree) -> st.SearchStrategy[Tree]:
     return st.one_of(
         _condition(head, TEXT_OPS, TEXTS),
         _condition(head, [*EQUALITY, *ORDER, *PRESENCE], NUMBERS),
         _condition(head, ["eq", "ne"], st.booleans()),
+        _condition(head, ORDER, MOMENTS),
     )
 
 
@@ -48,7 +48,10 @@ ATTRIBUTES = st.one_of(
     _condition({"attribute": "age"}, [*EQUALITY, *ORDER, *PRESENCE], st.sampled_from([21, 22, 59, 60])),
     _condition({"attribute": "created_at"}, [*ORDER, *PRESENCE], MOMENTS),
 )
-JSON = st.sampled_from(world.JSON_KEYS).flatmap(_json)
+JSON = st.sampled_from(world.JSON_KEYS).flatmap(lambda key: _json({"attribute": f"attributes.{key}"}))
+WHERE = st.lists(
+    st.sampled_from(world.PROPERTY_KEYS).flatmap(lambda key: _json({"property": key})), min_size=1, max_size=2
+)
 TAGS = st.fixed_dictionaries(
     {"tag": st.sampled_from([*world.TAGS, "unheard-of"]), "op": st.sampled_from(["has", "has_not"])},
     optional={"min_weight": st.sampled_from([0.5, 1, 2])},
@@ -83,7 +86,7 @@ WINDOWS = st.one_of(
 
 
 def _event(name: str, measure: str) -> st.SearchStrategy[Tree]:
-    head = {"event": name, "measure": measure}
+    head = {"event": name, **({"measure": "distinct", "of": measure} if measure in DISTINCT else {"measure": measure})}
     if measure in ("first", "last"):
         base = _condition(head, [*ORDER, *PRESENCE], MOMENTS)
     elif measure == "average":
@@ -96,12 +99,14 @@ def _event(name: str, measure: str) -> st.SearchStrategy[Tree]:
             "window": WINDOWS,
             "category": st.sampled_from(["tea", ["fruit", "toys"]]),
             "currency": st.sampled_from(["CNY", "EUR"]),
+            "where": WHERE,
         },
     )
     return st.builds(lambda condition, extra: {**condition, **extra}, base, extras)
 
 
-MEASURES = ["count", "occasions", "distinct_days", "sum", "average", "first", "last"]
+DISTINCT = ["category", *(f"properties.{key}" for key in world.PROPERTY_KEYS)]
+MEASURES = ["count", "occasions", "distinct_days", "sum", "average", "first", "last", *DISTINCT]
 EVENTS = st.tuples(st.sampled_from(world.EVENTS), st.sampled_from(MEASURES)).flatmap(lambda drawn: _event(*drawn))
 SEGMENTS = st.fixed_dictionaries(
     {"segment": st.sampled_from([*world.SEGMENTS, "unheard-of"]), "op": st.sampled_from(["in", "not_in"])}
@@ -126,7 +131,9 @@ ANNIVERSARIES = st.fixed_dictionaries(
         "days": st.sampled_from([0, 1, 7, 120, 365]),
     }
 )
-STEP = st.fixed_dictionaries({"event": st.sampled_from(world.EVENTS)}, optional={"category": st.just("tea")})
+STEP = st.fixed_dictionaries(
+    {"event": st.sampled_from(world.EVENTS)}, optional={"category": st.just("tea"), "where": WHERE}
+)
 WITHIN = st.sampled_from([{"minutes": 1}, {"hours": 1}, {"days": 7}, {"days": 60}])
 SEQUENCES = st.one_of(
     st.fixed_dictionaries(

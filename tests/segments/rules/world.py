@@ -22,8 +22,14 @@ EVENTS = ("purchase", "browse")
 TAGS = ("vip", "new")
 SEGMENTS = ("loyal", "far")
 CONSENTS = (("offers", "email"), ("offers", "sms"), ("news", "email"))
-JSON_VALUES: tuple[Any, ...] = ("tea", "", "4", 4, 3.5, -1, True, False, None, ["tea"], {"tea": 1})
+TIMES = (
+    "2026-02-01", "2026-02-23T04:00:00Z", "2026-02-23 12:00:00.5+08", "2026-01-31T12:00", "2026-02-30", "now",
+    "2026-02-23T24:00", "2026-01-31T12:00 Asia/Tokyo",
+)  # fmt: skip
+"""The last four are none."""
+JSON_VALUES: tuple[Any, ...] = ("tea", "", "4", 4, 3.5, -1, True, False, None, ["tea"], {"tea": 1}, *TIMES)
 JSON_KEYS = ("taste", "2024", "收入")
+PROPERTY_KEYS = ("color", "1", 'd\'or "%s"')
 BIRTHDAYS = (date(2004, 2, 29), date(1966, 3, 2), date(1966, 3, 3), date(1990, 7, 1))
 
 
@@ -36,6 +42,7 @@ class Happening:
     amount: Decimal | None = None
     category: str = ""
     currency: str = "CNY"
+    properties: dict[str, Any] | None = None
 
 
 @dataclass
@@ -117,7 +124,14 @@ def random_happening(rng: random.Random) -> Happening:
         amount=rng.choice((None, Decimal(rng.randint(-500, 2_000)) / 100, Decimal(10))),
         category=rng.choice(CATEGORIES),
         currency=rng.choice(("CNY", "CNY", "EUR")),
+        properties=random_properties(rng),
     )
+
+
+def random_properties(rng: random.Random) -> dict[str, Any] | None:
+    """None, too few, or values of any type."""
+    keys = rng.sample(PROPERTY_KEYS, rng.randint(0, len(PROPERTY_KEYS)))
+    return rng.choice((None, {key: rng.choice(JSON_VALUES) for key in keys}, {"color": rng.choice(("red", "tea", 4))}))
 
 
 def random_tag(rng: random.Random, key: str) -> Carried:
@@ -179,6 +193,7 @@ def _store_events(events: list[tuple[int, Happening]]) -> None:
             amount=event.amount,
             currency=event.currency if event.amount is not None else "",
             category=event.category,
+            properties=event.properties,
             received_at=event.occurred_at,
         )
         for profile_id, event in events

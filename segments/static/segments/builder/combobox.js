@@ -72,7 +72,8 @@ export class Combobox {
     if (step && this.found.length) {
       event.preventDefault();
       this.setOpen(true);
-      this.mark((this.active + step + this.found.length) % this.found.length);
+      const from = this.active < 0 && step < 0 ? 0 : this.active; // upwards from the input is the last one
+      this.mark((from + step + this.found.length) % this.found.length);
     } else if (event.key === "Enter") {
       event.preventDefault(); // never the form
       const chosen = this.list.hidden ? undefined : this.found[this.active];

@@ -5,15 +5,24 @@ import { h, options } from "./dom.js";
 import { fits, listInput, valueInput } from "./values.js";
 
 // The value's type, from the option chosen in another field. Undefined where the value itself tells its type.
-function declaredType(field, data, siblings) {
+function chosenType(field, data, siblings) {
   const typing = siblings.find((sibling) => sibling.name === field.typedBy);
   return typing?.options?.find((option) => option.value === data[field.typedBy])?.type;
 }
 
+// The same, or the type that a property of the event is declared with.
+function declaredType(field, data, ctx) {
+  const { declared, json_types: types } = ctx.catalogue;
+  const property = declared[ctx.outer.event]?.[data.property];
+  return chosenType(field, data, ctx.siblings) ?? types.find((type) => type.name === property);
+}
+
 const first = (value) => (Array.isArray(value) ? value[0] : value);
 
-function jsonType(value, ctx) {
-  const kind = { number: "number", boolean: "boolean" }[typeof first(value)] ?? "text";
+// Texts are not put in order, so there a text is a time.
+function jsonType({ op, value }, ctx) {
+  const isTime = typeof first(value)?.days_ago === "number" || (typeof value === "string" && /^[lg]te?$/.test(op));
+  const kind = isTime ? "time" : { number: "number", boolean: "boolean" }[typeof first(value)] ?? "text";
   return ctx.catalogue.json_types.find((type) => type.name === kind);
 }
 
@@ -21,7 +30,7 @@ const takes = (type, op) => type.operators.find((operator) => operator.op === op
 
 // Give a comparison an operator of its type, and drop a value that does not fit.
 export function startComparison(field, data, siblings, json) {
-  const type = declaredType(field, data, siblings) ?? json;
+  const type = chosenType(field, data, siblings) ?? json;
   if (!type) {
     data.op ??= "eq";
     return;
@@ -36,10 +45,25 @@ export function startComparison(field, data, siblings, json) {
   else data.value = first(data.value);
 }
 
+// Drawn anew when another event or property is named and has values of another type.
 export function comparison(field, data, ctx, at) {
+  let declared = declaredType(field, data, ctx);
+  let element = draw(field, data, ctx, at, declared);
+  ctx.followers.push(() => {
+    const named = declaredType(field, data, ctx);
+    if (named === declared) return;
+    declared = named;
+    if (declared) startComparison(field, data, ctx.siblings, declared);
+    const fresh = draw(field, data, ctx, at, declared);
+    element.replaceWith(fresh);
+    element = fresh;
+  });
+  return element;
+}
+
+function draw(field, data, ctx, at, declared) {
   const { texts } = ctx;
-  const declared = declaredType(field, data, ctx.siblings);
-  const type = declared ?? ctx.jsonTypes.get(data) ?? jsonType(data.value, ctx);
+  const type = declared ?? ctx.jsonTypes.get(data) ?? jsonType(data, ctx);
   const shape = takes(type, data.op);
   const operator = h(
     "select",
@@ -55,10 +79,11 @@ export function comparison(field, data, ctx, at) {
     options(type.operators.map(({ op, label }) => [op, label]), data.op),
   );
   const typing = declared || shape === "none" ? null : typeSelect(type, data, ctx, at, field);
-  return h("span", { class: "rb-field rb-comparison" }, operator, typing, input(field, data, ctx, at, type, shape));
+  return h("span", { class: "rb-field rb-comparison" }, operator, typing, input(field, data, ctx, at, type, declared));
 }
 
-function input(field, data, ctx, at, type, shape) {
+function input(field, data, ctx, at, type, declared) {
+  const shape = takes(type, data.op);
   if (shape === "none" || !shape) return null;
   const find = type.input === "text" || field.suggest === "property_values" || isFurther(data)
     ? finder(field, data, ctx, ctx.outer)
@@ -66,7 +91,7 @@ function input(field, data, ctx, at, type, shape) {
   const onset = (value) => {
     setter(data, "value", ctx)(value);
     // Picking a suggested number where a text was expected changes the type.
-    if (!type.name || value === undefined || jsonType(value, ctx) === type) return;
+    if (declared || value === undefined || jsonType(data, ctx) === type) return;
     ctx.jsonTypes.delete(data);
     ctx.rebuild();
   };

@@ -43,9 +43,14 @@ export class ConditionEditor {
     this.onchange();
   }
 
-  // What was removed leaves the focus to what stood before it.
+  // What was removed leaves the focus to what stands around it.
   focus(key) {
-    (inputOf(this.element, key) ?? inputOf(this.element, key.split(/[-/]/)[0]))?.focus();
+    const keys = [key];
+    for (let around = key; /[-/]/.test(around); keys.push(around, `${around}-add`)) {
+      around = around.replace(/[-/][^-/]*$/, "");
+    }
+    const found = [...keys, "more"].map((each) => inputOf(this.element, each)).find(Boolean);
+    found?.focus();
   }
 
   kindSelect() {
@@ -90,11 +95,16 @@ export class ConditionEditor {
   }
 
   context(kind) {
+    const followers = []; // asked after each change, before it is written
     return {
       catalogue: this.catalogue, texts: this.texts, server: this.server, jsonTypes: this.jsonTypes,
-      siblings: kind.fields, outer: {},
-      changed: () => this.onchange(),
+      siblings: kind.fields, outer: {}, followers,
+      changed: () => {
+        for (const follow of followers) follow();
+        this.onchange();
+      },
       rebuild: () => this.rebuild(),
+      focus: (key) => this.focus(key),
       dependentsOf: (field, data) => this.follow(field, data, kind),
     };
   }

@@ -6,7 +6,7 @@ import { plus } from "./values.js";
 
 export function comparisons(field, data, ctx, at) {
   return listOf(field, data, ctx, at, {
-    add: ctx.texts.add_filter, remove: ctx.texts.remove_filter, label: ctx.texts.filter, least: 0, most: 20,
+    add: ctx.texts.add_filter, remove: ctx.texts.remove_filter, label: ctx.texts.filter, least: 0, most: field.bounds.max,
     start: () => ({ property: "", op: "eq" }),
   });
 }
@@ -39,7 +39,11 @@ function listOf(field, data, ctx, at, words) {
     const here = `${at}${field.name}${isBare ? "" : `/${index}`}/`;
     return row({ field, item, index, ctx: { ...ctx, siblings: field.fields, outer: data }, here, words, items, set });
   });
-  const add = plus(words.add, () => set([...items, words.start()]), `${at}${field.name}-add`);
+  const append = () => {
+    set([...items, words.start()]);
+    ctx.focus(`${at}${field.name}/${items.length}/${field.fields[0].name}`);
+  };
+  const add = plus(words.add, append, `${at}${field.name}-add`);
   return h("span", { class: "rb-list" }, rows, items.length < words.most ? add : null);
 }
 

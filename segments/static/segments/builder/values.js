@@ -8,7 +8,7 @@ export function fits(type, value) {
   if (type.input === "number") return typeof value === "number";
   if (type.input === "choice") return type.options.some(([option]) => option === value);
   if (type.input === "text") return typeof value === "string";
-  return typeof value === "string" || typeof value?.days_ago === "number";
+  return /^\d{4}-\d\d-\d\d/.test(value) || typeof value?.days_ago === "number";
 }
 
 // The JSON of a typed text; undefined when it is none of the type.
