@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('segments', '0011_segment_checked_at'),
+        ('segments', '0012_touch_when_consent_changes'),
     ]
 
     operations = [
