@@ -61,6 +61,17 @@ def test_every_operator_on_offer_is_read_with_the_value_that_its_input_gives() -
     assert asked > 100
 
 
+def test_every_operator_of_a_property_is_read_in_a_filter() -> None:
+    types = catalogue()["json_types"]
+    assert [each["name"] for each in types] == ["text", "number", "boolean", "time"]
+    assert fields("event")["where"] == fields("sequence")["sequence"]["fields"][-1]
+    for each in types:
+        for operator in each["operators"]:
+            asked = {"property": "color", "op": operator["op"], **value_for(operator, each)}
+            where = parse({"event": "purchase", "op": "gte", "value": 1, "where": [asked]}).to_json()["where"]
+            assert where[0].keys() == asked.keys()
+
+
 def test_nothing_that_can_be_asked_is_missing() -> None:
     assert [option["value"] for option in fields("attribute")["attribute"]["options"]] == list(COLUMNS)
     assert [option["value"] for option in fields("event")["measure"]["options"]] == list(MEASURES)

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from compliance.models import AuditLeaf
 from config import roles
+from segments.models import EventType
 from tests.factories.campaigns import UserFactory
 from tests.factories.segments import TagFactory, make_profile
 
@@ -117,6 +118,12 @@ def test_suggestions_are_found_by_source(marketing: Client) -> None:
     ]
     assert marketing.get(url, {"source": "passwords"}).status_code == 404
     assert marketing.post(url).status_code == 405
+
+
+def test_the_catalogue_says_how_properties_are_declared(marketing: Client) -> None:
+    EventType.objects.create(name="purchase", properties={"size": {"type": "number", "required": True}})
+    found = marketing.get(reverse("admin:segments_segment_catalogue")).json()
+    assert found["declared"] == {"purchase": {"size": "number"}}
 
 
 def test_the_catalogue_says_what_one_may(marketing: Client) -> None:

@@ -81,6 +81,10 @@ def test_a_snapshot_is_taken_at_once_and_a_list_needs_no_rule(client: Client) ->
     [
         ({"definition": {"all": [SHANGHAI, {"attribute": "city", "op": "like", "value": "x"}]}}, "definition.all.1.op"),
         ({"definition": {"all": [{"tag": "unheard-of", "op": "has"}]}}, "definition.all.0"),
+        (
+            {"definition": {"event": "buy", "op": "eq", "value": 1, "where": [{"property": "color", "op": "like"}]}},
+            "definition.where.0.op",
+        ),
         ({"definition": {"segment": "here", "op": "in"}}, "definition"),
         ({"definition": {}}, "definition"),
         ({"definition": []}, "definition"),
