@@ -1,7 +1,7 @@
 """Monthly partitions of the large tables, so that old data is dropped by the month instead of row by row."""
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.db import connection, transaction
 
@@ -16,6 +16,11 @@ def month_of(moment: datetime | date) -> date:
 def next_month(month: date) -> date:
     """The first day of the month after."""
     return month_of(month + timedelta(days=32))
+
+
+def start_of(month: date) -> datetime:
+    """The moment at which the partition of a month begins."""
+    return datetime(month.year, month.month, 1, tzinfo=UTC)
 
 
 def ensure_months(table: str, months: Iterable[date]) -> None:

@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segments import cells, event_columns
-from segments.cleaning import Verdict
 from segments.event_rows import EventRowReader, EventRows
 from segments.imports.batch import Batch
 from segments.imports.outcome import Outcome
@@ -22,6 +21,21 @@ from segments.services.quarantine_intake import Holding
 Owners = list[int | InputError]
 
 
+@dataclass(frozen=True)
+class _Prepared:
+    """A batch ready to be stored: its rows, the people they name, which rows are refused, and the lines of the others."""
+
+    rows: EventRows
+    owners: Owners
+    refused: Mapping[int, InputError]
+    lines: "_Lines"
+
+    @classmethod
+    def of(cls, rows: EventRows, owners: Owners) -> "_Prepared":
+        refused = {**_unowned(rows, owners), **rows.refused}
+        return cls(rows, owners, refused, _Lines(rows, owners, refused))
+
+
 @dataclass
 class EventFile:
     """One file of events. `create_missing` makes people who are not known; their rows are refused otherwise."""
@@ -29,46 +43,45 @@ class EventFile:
     reader: EventRowReader
     create_missing: bool
     actor: str
-    _seems_new: bool = field(default=True, init=False)  # no row so far was known already
+    _seems_new: bool = field(default=True, init=False)  # no row of the batch before was known already
 
-    def reading(self) -> Callable[[Batch], tuple[EventRows, Owners]]:
+    def reading(self) -> Callable[[Batch], _Prepared]:
         """How to read the next batch and find its people: by the cleaning rules and declared types as they are now."""
         plan = EventRules(self.reader.source).plan(self.reader.name)
         schema = event_schemas([self.reader.name]).get(self.reader.name, {})
 
-        def read(batch: Batch) -> tuple[EventRows, Owners]:
+        def read(batch: Batch) -> _Prepared:
             rows = self.reader.read(batch, plan, schema)
-            return rows, find_owners(rows.people.names, rows.people.keys)
+            return _Prepared.of(rows, find_owners(rows.people.names, rows.people.keys))
 
         return read
 
-    def store(self, read: tuple[EventRows, Owners]) -> Outcome:
+    def store(self, prepared: _Prepared) -> Outcome:
         """Store the rows that fit and say of the others why not. The caller owns the transaction."""
-        rows, owners = read
-        source, now = self.reader.source, self.reader.now
         if self.create_missing:
-            self._create(rows, owners)
-        refused = {**_unowned(rows, owners), **rows.refused}
-        lines = _Lines(rows, owners, refused)
-        holding = Holding(lines.judged(), rows.plan.limits)
+            prepared = self._with_created(prepared)
+        rows, lines = prepared.rows, prepared.lines
+        source, now = self.reader.source, self.reader.now
+        holding = Holding(lines.judged, rows.plan.limits)
         new = event_store.store_and_count(
-            source=source, lines=lines.written(), count=len(lines.texts), months=rows.months(), now=now,
+            source=source, lines=lines.written, count=lines.count, months=rows.months(), now=now,
             are_new=self._seems_new, take_out=holding.take_out,
         )  # fmt: skip
         holding.keep(
             source=source, lines=lines.by_dedup, came=lambda dedup: rows.batch.row(lines.places[dedup]), now=now
         )
         kept = len(holding.kept)
-        duplicates = rows.batch.size - new - kept - len(refused)
+        duplicates = rows.batch.size - new - kept - len(prepared.refused)
         self._seems_new = not duplicates
-        outcome = Outcome(accepted=new, duplicates=duplicates, refused=refused, held=kept)
+        outcome = Outcome(accepted=new, duplicates=duplicates, refused=prepared.refused, held=kept)
         quality.count(source=source, counts=self._counts(rows, outcome), now=now)
         return outcome
 
-    def _create(self, rows: EventRows, owners: Owners) -> None:
+    def _with_created(self, prepared: _Prepared) -> _Prepared:
         """Bring those into being who are not known; refused rows bring nobody."""
+        rows, owners = prepared.rows, list(prepared.owners)
         if not any(isinstance(owner, UnknownPersonError) for owner in owners):
-            return
+            return prepared
         wanted = {place for row, place in enumerate(rows.people.places.to_pylist()) if row not in rows.refused}
         unknown = [place for place in sorted(wanted) if isinstance(owners[place], UnknownPersonError)]
         inputs = [_person(*rows.people.names[place]) for place in unknown]
@@ -76,6 +89,7 @@ class EventFile:
         results = profiles.upsert_many(source=source, inputs=inputs, actor=self.actor, now=now)
         for place, result in zip(unknown, results, strict=True):
             owners[place] = result.profile_id or InputError(result.field, result.reason)
+        return _Prepared.of(rows, owners)
 
     def _counts(self, rows: EventRows, outcome: Outcome) -> quality.Counts:
         standard, valid = quality.standard_of(self.reader.source), rows.batch.size - len(outcome.refused)
@@ -100,29 +114,31 @@ class EventFile:
 
 
 class _Lines:
-    """The lines to store, as `event_line.COLUMNS` has them: of rows that are not refused, and of rows with equal dedup
-    keys the first."""
+    """The lines to store, as COPY reads them: of rows that are not refused, of those with equal dedup keys the first.
+    They come in the order of people and times, in which PostgreSQL works on them.
+
+    `places`, `by_dedup` and `judged`, by dedup key, are filled where a rule may hold rows.
+    """
 
     def __init__(self, rows: EventRows, owners: Owners, refused: Mapping[int, InputError]) -> None:
-        self._rows = rows
-        ids = pa.array([None if isinstance(owner, InputError) else owner for owner in owners], pa.int64())
         wanted = _wanted(rows, refused)
-        self._dedups = rows.dedups.take(wanted)
-        owned = ids.take(rows.people.places.take(wanted)).cast(pa.string())
-        self.texts = pc.binary_join_element_wise(owned, rows.descriptions.take(wanted), "\t")
-        # By dedup key, for the few that a rule may hold.
-        is_watched = bool(rows.held or rows.plan.limits)
-        self.places = dict(zip(self._dedups.to_pylist(), wanted.to_pylist(), strict=True)) if is_watched else {}
-        self.by_dedup = dict(zip(self.places, self.texts.to_pylist(), strict=True)) if is_watched else {}
-
-    def judged(self) -> dict[str, Verdict]:
-        """The rows that a rule holds, by dedup key."""
-        held = self._rows.held
-        return {dedup: held[place] for dedup, place in self.places.items() if place in held}
-
-    def written(self) -> bytes:
-        """All lines as COPY reads them."""
-        return "\n".join(self.texts.to_pylist()).encode()
+        ids = pa.array([None if isinstance(owner, InputError) else owner for owner in owners], pa.int64())
+        owned = ids.take(rows.people.places.take(wanted))
+        by_person = pa.table({"person": owned, "moment": rows.moments.take(wanted)})
+        order = pc.sort_indices(by_person, sort_keys=[("person", "ascending"), ("moment", "ascending")])
+        wanted = wanted.take(order)
+        texts = pc.binary_join_element_wise(
+            owned.take(order).cast(pa.string()), rows.descriptions.take(wanted), "\t"
+        ).to_pylist()
+        self.count = len(texts)
+        self.written = "\n".join(texts).encode()
+        self.places: dict[str, int] = {}
+        self.by_dedup: dict[str, str] = {}
+        if rows.held or rows.plan.limits:
+            dedups = rows.dedups.take(wanted).to_pylist()
+            self.places = dict(zip(dedups, wanted.to_pylist(), strict=True))
+            self.by_dedup = dict(zip(dedups, texts, strict=True))
+        self.judged = {dedup: rows.held[place] for dedup, place in self.places.items() if place in rows.held}
 
 
 def _unowned(rows: EventRows, owners: Owners) -> dict[int, InputError]:

@@ -3,7 +3,7 @@
 Callers bring lines in the text format of COPY (`segments.event_line`), checked, with the person already found.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 
 from segments.event_line import COLUMNS
 from segments.models import Source
-from segments.partitions import ensure_months
+from segments.partitions import ensure_months, next_month, start_of
 from segments.services import touches
 
 EVENT_TABLE = "segments_event"
@@ -43,11 +43,11 @@ REDIRECT = """
 KNOWN = """
     DELETE FROM incoming_event USING segments_event stored
     WHERE stored.profile_id = incoming_event.profile_id AND stored.occurred_at = incoming_event.occurred_at
-      AND stored.dedup = incoming_event.dedup
+      AND stored.dedup = incoming_event.dedup AND stored.occurred_at >= %(first)s AND stored.occurred_at < %(end)s
 """
 # Counted and stored by one statement, whose look at segments_event sees it as it was before. An order is the set of
 # purchases of one person at one instant: new only if no line of it is stored yet. Where all of somebody's new purchases
-# lie after or before those known, nothing needs to be looked up.
+# lie after or before those known, nothing needs to be looked up; else in the partitions from `first` to `end` alone.
 STORE = f"""
     WITH did AS (
         SELECT profile_id, count(*) AS events, min(occurred_at) AS first_at, max(occurred_at) AS last_at,
@@ -67,6 +67,7 @@ STORE = f"""
                     SELECT count(*) FILTER (WHERE NOT EXISTS (
                         SELECT FROM segments_event earlier
                         WHERE earlier.profile_id = stats.profile_id AND earlier.occurred_at = ordered.at
+                          AND earlier.occurred_at >= %(first)s AND earlier.occurred_at < %(end)s
                           AND earlier.name = 'purchase'
                     )) FROM unnest(did.orders) AS ordered (at)
                 ) END,
@@ -102,7 +103,7 @@ INTERESTS_DUE = """
 
 
 def store(
-    *, source: Source, lines: Mapping[str, str], months: Iterable[date], now: datetime,
+    *, source: Source, lines: Mapping[str, str], months: Collection[date], now: datetime,
     take_out: Callable[[], None] | None = None,
 ) -> set[str]:  # fmt: skip
     """Store lines by their dedup keys and count them; returns the keys of those that were new.
@@ -111,14 +112,15 @@ def store(
     """
     if not lines:
         return set()
+    given = _parameters(source, months, now)
     with transaction.atomic(), _incoming("\n".join(lines.values()), months, take_out):
-        _rows(KNOWN)
-        new = _rows(STORE_EACH, _parameters(source, now))
+        _rows(KNOWN, given)
+        new = _rows(STORE_EACH, given)
     return {dedup.hex for (dedup,) in new}
 
 
 def store_and_count(
-    *, source: Source, lines: bytes, count: int, months: Iterable[date], now: datetime, are_new: bool,
+    *, source: Source, lines: bytes, count: int, months: Collection[date], now: datetime, are_new: bool,
     take_out: Callable[[], None] | None = None,
 ) -> int:  # fmt: skip
     """As `store`, for the many lines of a file, `count` in all; returns how many were new.
@@ -128,25 +130,28 @@ def store_and_count(
     """
     if not count:
         return 0
-    given = _parameters(source, now) | {"is_bulk": True, "is_vast": count > touches.VAST}
+    given = _parameters(source, months, now) | {"is_bulk": True, "is_vast": count > touches.VAST}
     with transaction.atomic(), _incoming(lines, months, take_out):
         try:
             if not are_new:
-                _rows(KNOWN)
+                _rows(KNOWN, given)
             with transaction.atomic():
                 ((new,),) = _rows(STORE_AND_COUNT, given)
         except IntegrityError:
             if not are_new:
                 raise
-            _rows(KNOWN)
+            _rows(KNOWN, given)
             ((new,),) = _rows(STORE_AND_COUNT, given)
         if new:
             _rows(INTERESTS_DUE, {"soon": now + INTERESTS_WAIT})
     return int(new)
 
 
-def _parameters(source: Source, now: datetime) -> dict[str, Any]:
-    return {"source": source.pk, "now": now, "is_bulk": False, "is_vast": False}
+def _parameters(source: Source, months: Collection[date], now: datetime) -> dict[str, Any]:
+    return {
+        "source": source.pk, "now": now, "is_bulk": False, "is_vast": False,
+        "first": start_of(min(months)), "end": start_of(next_month(max(months))),
+    }  # fmt: skip
 
 
 def _rows(sql: str, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
@@ -156,7 +161,7 @@ def _rows(sql: str, params: Mapping[str, Any] | None = None) -> list[tuple[Any, 
 
 
 @contextmanager
-def _incoming(lines: str | bytes, months: Iterable[date], take_out: Callable[[], None] | None) -> Iterator[None]:
+def _incoming(lines: str | bytes, months: Collection[date], take_out: Callable[[], None] | None) -> Iterator[None]:
     """The table incoming_event with these lines, their people locked."""
     ensure_months(EVENT_TABLE, months)
     with connection.cursor() as cursor:

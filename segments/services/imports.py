@@ -33,7 +33,7 @@ from segments.services.event_files import EventFile
 from segments.services.profile_files import ProfileFile
 
 PROFILE_BATCH = 5_000
-EVENT_BATCH = 50_000
+EVENT_BATCH = 25_000
 FIELD_LENGTH = 64
 REASON_LENGTH = 240
 Progress = Callable[[int, int], None]
