@@ -23,7 +23,7 @@ Owners = list[int | InputError]
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A batch ready to be stored: its rows, the people they name, which rows are refused, and the lines of the others."""
+    """A batch ready to be stored: its rows, the people they name, which are refused, and the lines of the others."""
 
     rows: EventRows
     owners: Owners

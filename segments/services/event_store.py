@@ -108,15 +108,13 @@ def store(
 ) -> set[str]:  # fmt: skip
     """Store lines by their dedup keys and count them; returns the keys of those that were new.
 
-    `take_out` may delete rows of incoming_event once their people are locked.
+    `take_out` may delete rows of incoming_event once their people are locked; it may be called again after a rollback.
     """
     if not lines:
         return set()
     given = _parameters(source, months, now)
-    with transaction.atomic(), _incoming("\n".join(lines.values()), months, take_out):
-        _rows(KNOWN, given)
-        new = _rows(STORE_EACH, given)
-    return {dedup.hex for (dedup,) in new}
+    with transaction.atomic(), _incoming("\n".join(lines.values()), months):
+        return {dedup.hex for (dedup,) in _stored(STORE_EACH, given, take_out, are_new=False)}
 
 
 def store_and_count(
@@ -131,17 +129,8 @@ def store_and_count(
     if not count:
         return 0
     given = _parameters(source, months, now) | {"is_bulk": True, "is_vast": count > touches.VAST}
-    with transaction.atomic(), _incoming(lines, months, take_out):
-        try:
-            if not are_new:
-                _rows(KNOWN, given)
-            with transaction.atomic():
-                ((new,),) = _rows(STORE_AND_COUNT, given)
-        except IntegrityError:
-            if not are_new:
-                raise
-            _rows(KNOWN, given)
-            ((new,),) = _rows(STORE_AND_COUNT, given)
+    with transaction.atomic(), _incoming(lines, months):
+        ((new,),) = _stored(STORE_AND_COUNT, given, take_out, are_new=are_new)
         if new:
             _rows(INTERESTS_DUE, {"soon": now + INTERESTS_WAIT})
     return int(new)
@@ -161,32 +150,45 @@ def _rows(sql: str, params: Mapping[str, Any] | None = None) -> list[tuple[Any, 
 
 
 @contextmanager
-def _incoming(lines: str | bytes, months: Collection[date], take_out: Callable[[], None] | None) -> Iterator[None]:
-    """The table incoming_event with these lines, their people locked."""
+def _incoming(lines: str | bytes, months: Collection[date]) -> Iterator[None]:
+    """The table incoming_event with these lines."""
     ensure_months(EVENT_TABLE, months)
     with connection.cursor() as cursor:
         cursor.execute(INCOMING)
         with cursor.copy(f"COPY incoming_event ({COLUMNS}) FROM STDIN") as copy:
             copy.write(lines)
-    _lock()
-    if take_out is not None:
-        take_out()
     yield
     _rows("DROP TABLE incoming_event")
 
 
-def _lock() -> None:
-    """Lock the people of the incoming events; who was merged since they were looked up gives way to the survivor.
+class _AbsorbedError(Exception):
+    """Somebody was merged into another since they were looked up."""
 
-    A merge takes the same locks, so nobody is merged once they are held. They are given back before the survivor's,
-    which may come first in the order of ids, are taken.
+
+def _stored(
+    statement: str, given: Mapping[str, Any], take_out: Callable[[], None] | None, *, are_new: bool
+) -> list[tuple[Any, ...]]:
+    """The answer of the statement that stores what is incoming. Who was merged gives way to the survivor.
+
+    People are locked and changed in one savepoint: changing in another one than the lock's makes PostgreSQL keep both,
+    which costs more than the change. A merge takes the same locks, so nobody is merged once they are held; they are
+    given back before the survivor's, which may come first in the order of ids, are taken.
     """
     while True:
-        before = transaction.savepoint()
-        _rows(LOCK)
-        ((are_absorbed,),) = _rows(ABSORBED)
-        if not are_absorbed:
-            transaction.savepoint_commit(before)
-            return
-        transaction.savepoint_rollback(before)
-        _rows(REDIRECT)
+        try:
+            with transaction.atomic():
+                _rows(LOCK)
+                ((are_absorbed,),) = _rows(ABSORBED)
+                if are_absorbed:
+                    raise _AbsorbedError
+                if take_out is not None:
+                    take_out()
+                if not are_new:
+                    _rows(KNOWN, given)
+                return _rows(statement, given)
+        except _AbsorbedError:
+            _rows(REDIRECT)
+        except IntegrityError:
+            if not are_new:
+                raise
+            are_new = False

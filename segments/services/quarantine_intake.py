@@ -84,7 +84,8 @@ class Holding:
     kept: dict[str, Kept] = field(default_factory=dict)
 
     def take_out(self) -> None:
-        """Take what is held, or was held before, out of the incoming events."""
+        """Take what is held, or was held before, out of the incoming events; again after a rollback."""
+        self.kept.clear()
         with connection.cursor() as cursor:
             cursor.execute(KNOWN)
             if self.judged:
