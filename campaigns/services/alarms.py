@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Value
+from django.db.models import CharField, Value
 from django.db.models.functions import Concat
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
@@ -59,7 +59,7 @@ def reconcile(*, now: datetime, actor: str) -> list[str]:
     Returns the names of those that were wrong; each leaves an audit leaf.
     """
     recurring = Campaign.objects.filter(kind=CampaignKind.RECURRING)
-    names = recurring.values_list(Concat(Value(PREFIX), "key"))
+    names = recurring.values_list(Concat(Value(PREFIX), "key", output_field=CharField()))
     orphans = PeriodicTask.objects.filter(name__startswith=PREFIX).exclude(name__in=names)
     wrong = [name for pk in recurring.values_list("pk", flat=True) if (name := _reconcile(pk, now, actor))]
     for task in orphans:
