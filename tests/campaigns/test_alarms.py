@@ -103,9 +103,8 @@ def test_deleted_by_hand_it_is_restored(campaign: Campaign) -> None:
     ids=lambda change: next(iter(change)),
 )
 def test_changed_by_hand_it_is_put_right(campaign: Campaign, change: dict[str, object]) -> None:
-    right = PeriodicTask.objects.values(*alarms.OTHERWISE, "kwargs", "crontab_id").get(
-        name="campaigns: recurring daily"
-    )
+    fields = [*alarms.OTHERWISE, "kwargs", "crontab_id"]
+    right = PeriodicTask.objects.values(*fields).get(pk=alarm().pk)
     PeriodicTask.objects.filter(pk=alarm().pk).update(**change)
     assert reconcile() == ["campaigns: recurring daily"]
     assert PeriodicTask.objects.values(*fields).get(pk=alarm().pk) == right
