@@ -2,12 +2,13 @@
 
 import hashlib
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import rfc8785
 
 from campaigns.mime import Sender
-from campaigns.models import Campaign
+from campaigns.models import Campaign, CampaignKind
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,17 @@ def digest(campaign: Campaign) -> str:
         "segment": {"key": campaign.segment.key, "definition": campaign.segment.definition},
         "channel": {"key": campaign.channel.key, "kind": campaign.channel.kind},
         "template": {"key": campaign.template.key, "kind": campaign.template.kind},
-        "scheduled_at": campaign.scheduled_at.isoformat(),
+        **_schedule(campaign),
     }
     return hashlib.sha256(rfc8785.dumps(covered)).hexdigest()
+
+
+def _schedule(campaign: Campaign) -> dict[str, Any]:
+    if campaign.kind == CampaignKind.RECURRING:
+        bounds = {"starts_at": _time(campaign.starts_at), "ends_at": _time(campaign.ends_at)}
+        return {"recurring": {**campaign.crontab.to_json(), **bounds, "may_overlap": campaign.may_overlap}}
+    return {"scheduled_at": _time(campaign.scheduled_at)}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None

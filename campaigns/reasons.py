@@ -12,6 +12,14 @@ class ExclusionReason(models.TextChoices):
     CAMPAIGN_CANCELLED = "campaign_cancelled", _("Campaign was cancelled")
 
 
+class SkipReason(models.TextChoices):
+    """Why nothing was sent at a time of a recurring campaign."""
+
+    STILL_SENDING = "still_sending", _("The run before was still sending")
+    TOO_LATE = "too_late", _("Noticed too late")
+    OVERTAKEN = "overtaken", _("Missed, and a later time had come")
+
+
 LABELS = {**dict(GateReason.choices), **dict(ExclusionReason.choices)}
 
 

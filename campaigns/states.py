@@ -18,6 +18,7 @@ class CampaignState(models.TextChoices):
     SUBMITTED = "submitted", _("Waiting for approval")
     APPROVED = "approved", _("Approved")
     RUNNING = "running", _("Running")
+    PAUSED = "paused", _("Paused")
     FINISHED = "finished", _("Finished")
     CANCELLED = "cancelled", _("Cancelled")
 
@@ -27,6 +28,7 @@ class RunState(models.TextChoices):
     SENDING = "sending", _("Sending")
     FINISHED = "finished", _("Finished")
     CANCELLED = "cancelled", _("Cancelled")
+    SKIPPED = "skipped", _("Skipped")
 
 
 class BatchState(models.TextChoices):
@@ -50,8 +52,9 @@ class DeliveryState(models.TextChoices):
 CAMPAIGN_TRANSITIONS: Mapping[str, frozenset[str]] = {
     "draft": frozenset({"submitted", "cancelled"}),
     "submitted": frozenset({"approved", "draft", "cancelled"}),
-    "approved": frozenset({"running", "draft", "cancelled"}),
-    "running": frozenset({"finished", "cancelled"}),
+    "approved": frozenset({"running", "paused", "draft", "cancelled"}),
+    "running": frozenset({"paused", "finished", "draft", "cancelled"}),
+    "paused": frozenset({"running", "finished", "draft", "cancelled"}),
 }
 RUN_TRANSITIONS: Mapping[str, frozenset[str]] = {
     "planning": frozenset({"sending", "cancelled"}),

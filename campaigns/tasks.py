@@ -8,9 +8,10 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
+from campaigns.models import Campaign
 from campaigns.selectors import work
+from campaigns.services import alarms, recurrence, runs
 from campaigns.services import dispatch as dispatching
-from campaigns.services import runs
 from compliance import actors
 
 logger = logging.getLogger(__name__)
@@ -46,3 +47,19 @@ def dispatch() -> None:
         if batch is None:
             return
         dispatching.send_batch(batch=batch, seconds=deadline - time.monotonic())
+
+
+@shared_task
+def launch_recurring(key: str) -> None:
+    """A recurring campaign's alarm rang: launch what is due of it."""
+    for campaign in Campaign.objects.filter(key=key):
+        recurrence.launch(campaign=campaign, now=timezone.now(), actor=actors.SYSTEM)
+
+
+@shared_task
+def reconcile_recurring() -> None:
+    """Launch what no alarm rang for, finish what has ended, and put the alarms right."""
+    now = timezone.now()
+    recurrence.launch_due(now=now, actor=actors.SYSTEM)
+    recurrence.finish_ended(now=now, actor=actors.SYSTEM)
+    alarms.reconcile(now=now, actor=actors.SYSTEM)

@@ -157,6 +157,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 1.0,
         "options": {"expires": 10},  # while no worker listens, wake-up calls do not pile up
     },
+    "campaigns: launch what was missed, put alarms right": {
+        "task": "campaigns.tasks.reconcile_recurring",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "segments: follow up what changed about people": {
         "task": "segments.tasks.follow_up",
         "schedule": 1.0,

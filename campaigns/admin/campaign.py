@@ -4,8 +4,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -14,25 +17,31 @@ from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
 from campaigns import reasons
+from campaigns.admin import campaign_form
+from campaigns.admin.campaign_form import SCHEDULE, CampaignForm
 from campaigns.content import digest
-from campaigns.models import Campaign
+from campaigns.models import Campaign, CampaignKind
 from campaigns.selectors import deliveries
-from campaigns.services import campaigns
+from campaigns.services import campaigns, recurrence
 from campaigns.services.campaigns import ApprovalError, CampaignError
 from campaigns.states import CampaignState, DeliveryState, TransitionError
 from compliance.admin.base import done
 
 STATE_COLOURS = {
-    "submitted": "warning", "approved": "info", "running": "info", "finished": "success", "cancelled": "danger",
+    "submitted": "warning", "approved": "info", "running": "info", "paused": "warning", "finished": "success",
+    "cancelled": "danger",
 }  # fmt: skip
 NEXT_STEPS = {
     CampaignState.DRAFT: _("Check segment and template, then submit it. A second person has to approve it."),
     CampaignState.SUBMITTED: _("An approver other than the person who submitted it has to look at it."),
     CampaignState.APPROVED: _("Nothing to do: it starts by itself at its time. A change makes it a draft again."),
     CampaignState.RUNNING: _("Messages are going out. Cancelling stops whatever is not in hand yet."),
+    CampaignState.PAUSED: _("Nothing goes out until it is resumed. Times that pass meanwhile are left out."),
     CampaignState.FINISHED: _("All is done. The figures below stay."),
     CampaignState.CANCELLED: _("It was stopped. What had been sent stays recorded."),
 }
+RUNNING_AGAIN_AND_AGAIN = _("It runs at each of its times. To change it, send it back between two runs.")
+LATEST_RUNS = 20
 
 
 class ApproveForm(BaseDialogForm):
@@ -54,37 +63,60 @@ def _dialog(title: Any, description: Any, submit: Any) -> dict[str, Any]:
 class CampaignAdmin(ModelAdmin):
     """Who gets what, when, and what came of it."""
 
-    fields = ["key", "name", "purpose", "segment", "template", "channel", "scheduled_at"]
-    list_display = ["name", "status", "segment", "purpose", "scheduled_at", "planned", "excluded"]
-    list_filter = ["state", "purpose", "channel"]
+    form = CampaignForm
+    fields = [
+        "key", "name", "purpose", "segment", "template", "channel", "kind", "scheduled_at", *SCHEDULE, "next_times",
+    ]  # fmt: skip
+    conditional_fields = campaign_form.CONDITIONS
+    list_display = ["name", "kind", "status", "segment", "purpose", "next_time", "planned", "excluded"]
+    list_filter = ["state", "kind", "purpose", "channel"]
     search_fields = ["name", "key"]
     list_select_related = ["segment", "purpose"]
     autocomplete_fields = ["segment", "template"]
     actions = None
-    actions_detail = ["submit", "approve", "send_back", "cancel"]
+    actions_detail = ["submit", "approve", "pause", "resume", "send_back", "cancel"]
     change_form_before_template = "campaigns/admin/overview.html"
 
     @display(description=_("state"), label=STATE_COLOURS)
     def status(self, obj: Campaign) -> tuple[str, str]:
         return obj.state, obj.get_state_display()
 
+    @display(description=_("next time"), ordering=Coalesce("next_at", "scheduled_at"))
+    def next_time(self, obj: Campaign) -> Any:
+        return obj.next_at or obj.scheduled_at
+
     @display(description=_("planned"))
     def planned(self, obj: Campaign) -> int:
-        return sum(run.planned for run in obj.runs.all())
+        return obj.planned_sum or 0  # type: ignore[attr-defined]
 
     @display(description=_("left out"))
     def excluded(self, obj: Campaign) -> int:
-        return sum(run.excluded for run in obj.runs.all())
+        return obj.excluded_sum or 0  # type: ignore[attr-defined]
+
+    @display(description=_("next five times"))
+    def next_times(self, obj: Campaign) -> str:
+        is_editable = obj.pk is None or obj.state == CampaignState.DRAFT
+        return campaign_form.next_times(obj, is_editable=is_editable)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).prefetch_related("runs")
+        rows = super().get_queryset(request)
+        return rows.annotate(planned_sum=Sum("runs__planned"), excluded_sum=Sum("runs__excluded"))
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.preview_times)
+        return [path("next-times/", view, name="campaigns_campaign_next_times"), *super().get_urls()]
+
+    def preview_times(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return campaign_form.preview(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[str]:
-        return ["key"] if obj else []
+        return ["key", "next_times"] if obj else ["next_times"]
 
     def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
-        """Only a draft is edited: what is submitted is what gets approved."""
-        editable = obj is None or obj.state == CampaignState.DRAFT
+        """Only a draft is edited: what is submitted is what gets approved, and what is being sent is what was."""
+        editable = obj is None or (obj.state == CampaignState.DRAFT and not campaigns.is_being_sent(obj))
         return editable and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
@@ -106,11 +138,20 @@ class CampaignAdmin(ModelAdmin):
 
     def has_send_back_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         may = request.user.has_perm("campaigns.change_campaign") or request.user.has_perm(campaigns.APPROVE)
-        return may and _in_state(object_id, CampaignState.SUBMITTED, CampaignState.APPROVED)
+        before = _in_state(object_id, CampaignState.SUBMITTED, CampaignState.APPROVED)
+        return may and (before or _recurs_in_state(object_id, CampaignState.RUNNING, CampaignState.PAUSED))
 
     def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         may = request.user.has_perm("campaigns.change_campaign") or request.user.has_perm(campaigns.APPROVE)
-        return may and _in_state(object_id, CampaignState.SUBMITTED, CampaignState.APPROVED, CampaignState.RUNNING)
+        going = (CampaignState.SUBMITTED, CampaignState.APPROVED, CampaignState.RUNNING, CampaignState.PAUSED)
+        return may and _in_state(object_id, *going)
+
+    def has_pause_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        going = _in_state(object_id, CampaignState.RUNNING) or _recurs_in_state(object_id, CampaignState.APPROVED)
+        return request.user.has_perm(recurrence.PAUSE) and going
+
+    def has_resume_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm(recurrence.PAUSE) and _in_state(object_id, CampaignState.PAUSED)
 
     @action(
         description=_("Submit for approval"),
@@ -137,6 +178,28 @@ class CampaignAdmin(ModelAdmin):
     def approve(self, request: HttpRequest, form: ApproveForm, object_id: int) -> HttpResponse:
         service = partial(campaigns.approve, seen=form.cleaned_data["seen"])
         return self._act(request, object_id, service, gettext("Approved. It starts by itself at its time."))
+
+    @action(
+        description=_("Pause"),
+        permissions=["pause"],
+        dialog=_dialog(
+            _("Pause this campaign"), _("No run starts, and whatever is not in hand yet waits."), _("Hold it")
+        ),
+    )
+    def pause(self, request: HttpRequest, form: Any, object_id: int) -> HttpResponse:
+        return self._act(request, object_id, recurrence.pause, gettext("The campaign is paused."))
+
+    @action(
+        description=_("Resume"),
+        permissions=["resume"],
+        dialog=_dialog(
+            _("Resume this campaign"),
+            _("What waits goes out now; a recurring campaign goes on with its next time."),
+            _("Go on"),
+        ),
+    )
+    def resume(self, request: HttpRequest, form: Any, object_id: int) -> HttpResponse:
+        return self._act(request, object_id, recurrence.resume, gettext("The campaign goes on."))
 
     @action(
         description=_("Send back"),
@@ -170,6 +233,17 @@ def _in_state(object_id: Any, *states: CampaignState) -> bool:
     return object_id is None or Campaign.objects.filter(pk=object_id, state__in=states).exists()
 
 
+def _recurs_in_state(object_id: Any, *states: CampaignState) -> bool:
+    recurring = Campaign.objects.filter(kind=CampaignKind.RECURRING, pk=object_id, state__in=states)
+    return object_id is None or recurring.exists()
+
+
+def _next_step(campaign: Campaign) -> Any:
+    if campaign.kind == CampaignKind.RECURRING and campaign.state == CampaignState.RUNNING:
+        return RUNNING_AGAIN_AND_AGAIN
+    return NEXT_STEPS[CampaignState(campaign.state)]
+
+
 def _overview(campaign: Campaign) -> dict[str, Any]:
     """What the panel at the top of the page shows."""
     rows = deliveries.of_campaign(campaign)
@@ -180,12 +254,12 @@ def _overview(campaign: Campaign) -> dict[str, Any]:
     labels = dict(DeliveryState.choices)
     return {
         "campaign": campaign,
-        "next_step": NEXT_STEPS[CampaignState(campaign.state)],
+        "next_step": _next_step(campaign),
         "members": campaign.segment.member_count,
         "planned": planned,
         "excluded": excluded,
         "share_done": 100 * (planned - open_ones) // planned if planned else 0,
         "states": [(state, labels[DeliveryState(state)], count) for state, count in by_state.items()],
         "reasons": [(code, reasons.label(code), count, 100 * count // excluded) for code, count in by_reason.items()],
-        "runs": list(campaign.runs.all()),
+        "runs": list(campaign.runs.order_by("-scheduled_at")[:LATEST_RUNS]),
     }

@@ -7,18 +7,24 @@ from campaigns.selectors import deliveries
 from campaigns.states import DeliveryState
 from compliance.admin.base import ReadOnlyAdmin, progress_bar
 
-STATE_COLOURS = {"planning": "info", "sending": "info", "finished": "success", "cancelled": "danger"}
+STATE_COLOURS = {
+    "planning": "info",
+    "sending": "info",
+    "finished": "success",
+    "cancelled": "danger",
+    "skipped": "warning",
+}
 
 
 @admin.register(Run)
 class RunAdmin(ReadOnlyAdmin):
     """One execution of a campaign."""
 
-    list_display = ["campaign", "scheduled_at", "status", "planned", "excluded", "finished_at"]
-    list_filter = ["state"]
+    list_display = ["campaign", "scheduled_at", "status", "reason", "planned", "excluded", "finished_at"]
+    list_filter = ["state", "reason"]
     list_select_related = ["campaign"]
     fields = [
-        "campaign", "scheduled_at", "status", "progress", "planned", "excluded", "created_at", "planned_at",
+        "campaign", "scheduled_at", "status", "reason", "progress", "planned", "excluded", "created_at", "planned_at",
         "finished_at", "content",
     ]  # fmt: skip
     readonly_fields = fields

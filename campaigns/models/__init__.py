@@ -1,5 +1,5 @@
 from campaigns.models.batch import Batch
-from campaigns.models.campaign import Campaign
+from campaigns.models.campaign import Campaign, CampaignKind
 from campaigns.models.delivery import Delivery
 from campaigns.models.frequency_cap import CapAction, CapClock, CapUnit, FrequencyCap
 from campaigns.models.run import Run
@@ -9,6 +9,7 @@ from campaigns.models.template import MessageTemplate
 __all__ = [
     "Batch",
     "Campaign",
+    "CampaignKind",
     "CapAction",
     "CapClock",
     "CapUnit",

@@ -2,6 +2,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.models.recurrence import RECURRENCE_CONSTRAINTS, Recurrence
 from campaigns.models.sending_channel import SendingChannel
 from campaigns.models.template import MessageTemplate
 from campaigns.states import CampaignState
@@ -10,7 +11,12 @@ from compliance.uuid7 import uuid7
 from segments.models import Segment
 
 
-class Campaign(models.Model):
+class CampaignKind(models.TextChoices):
+    ONCE = "once", _("Once")
+    RECURRING = "recurring", _("Recurring, by a crontab")
+
+
+class Campaign(Recurrence):
     """Who gets what, on which channel, for which purpose and when; sent only after a second person approved it.
 
     `approved_content` is the SHA-256 of all that was approved; a campaign that was changed since is not launched.
@@ -27,7 +33,8 @@ class Campaign(models.Model):
     channel = models.ForeignKey(
         SendingChannel, on_delete=models.PROTECT, related_name="campaigns", verbose_name=_("sending channel")
     )
-    scheduled_at = models.DateTimeField(_("send at"))
+    kind = models.CharField(_("kind"), max_length=12, choices=CampaignKind.choices, default=CampaignKind.ONCE)
+    scheduled_at = models.DateTimeField(_("send at"), null=True, blank=True)
     state = models.CharField(
         _("state"), max_length=12, choices=CampaignState.choices, default=CampaignState.DRAFT, editable=False
     )
@@ -48,8 +55,12 @@ class Campaign(models.Model):
         verbose_name = _("campaign")
         verbose_name_plural = _("campaigns")
         ordering = ["-id"]
-        permissions = [("approve_campaign", _("Can approve campaigns"))]
+        permissions = [
+            ("approve_campaign", _("Can approve campaigns")),
+            ("pause_campaign", _("Can pause and resume campaigns")),
+        ]
         constraints = [
+            *RECURRENCE_CONSTRAINTS,
             models.CheckConstraint(
                 name="campaign_approved_by_another_person",
                 condition=models.Q(approved_by__isnull=True) | ~models.Q(approved_by=models.F("submitted_by")),
@@ -66,12 +77,13 @@ class Campaign(models.Model):
             ),
             models.CheckConstraint(
                 name="campaign_sends_only_approved",
-                condition=~models.Q(state__in=["approved", "running", "finished"])
+                condition=~models.Q(state__in=["approved", "running", "paused", "finished"])
                 | models.Q(approved_by__isnull=False),
             ),
         ]
         indexes = [
             models.Index(fields=["scheduled_at"], name="campaign_due", condition=models.Q(state="approved")),
+            models.Index(fields=["next_at"], name="campaign_next", condition=models.Q(next_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

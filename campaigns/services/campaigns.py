@@ -11,9 +11,11 @@ from django.utils.translation import gettext as _
 from campaigns import rendering
 from campaigns.channels import SUPPORTED
 from campaigns.content import digest
-from campaigns.models import Batch, Campaign, Delivery, Run
+from campaigns.crontabs import FIELDS, CrontabError, read
+from campaigns.models import Batch, Campaign, CampaignKind, Delivery, Run
 from campaigns.months import month_of
 from campaigns.reasons import ExclusionReason
+from campaigns.services import alarms
 from campaigns.states import (
     CAMPAIGN_TRANSITIONS,
     DELIVERY_TRANSITIONS,
@@ -31,7 +33,7 @@ from segments.rules import RuleError, parse
 
 APPROVE = "campaigns.approve_campaign"
 UNAPPROVED: Mapping[str, Any] = {"approved_at": None, "approved_by": None, "approved_content": ""}
-UNSUBMITTED: Mapping[str, Any] = {"submitted_at": None, "submitted_by": None, **UNAPPROVED}
+UNSUBMITTED: Mapping[str, Any] = {"submitted_at": None, "submitted_by": None, "next_at": None, **UNAPPROVED}
 
 
 class CampaignError(ValueError):
@@ -51,7 +53,7 @@ class ApprovalError(Exception):
 def submit(*, campaign: Campaign, user: User, now: datetime) -> Campaign:
     """Ask for approval. Raises `CampaignError` for what could not be sent, `TransitionError` unless it is a draft."""
     locked = lock(campaign)
-    _check(locked)
+    _check(locked, now)
     move(locked, CampaignState.SUBMITTED, submitted_at=now, submitted_by=user)
     leaf(locked, "campaign.submitted", actor=actors.user(user), now=now, content_sha256=digest(locked))
     return locked
@@ -59,7 +61,7 @@ def submit(*, campaign: Campaign, user: User, now: datetime) -> Campaign:
 
 @transaction.atomic
 def approve(*, campaign: Campaign, user: User, now: datetime, seen: str | None = None) -> Campaign:
-    """Let the campaign go out at its time, with exactly the content it has now.
+    """Let the campaign go out at its time, or its times after now, with exactly the content it has now.
 
     `seen` is the `content.digest` of what was shown to the approver, when known. Raises `ApprovalError` for the person
     who submitted, for somebody without the permission and when the content is not what was seen; `CampaignError` for
@@ -67,25 +69,36 @@ def approve(*, campaign: Campaign, user: User, now: datetime, seen: str | None =
     """
     locked = lock(campaign)
     _check_approver(locked, user)
-    _check(locked)
+    _check(locked, now)
     content = digest(locked)
     if seen is not None and seen != content:
         raise ApprovalError(_("The campaign was changed after you looked at it."))
-    move(locked, CampaignState.APPROVED, approved_at=now, approved_by=user, approved_content=content)
+    move(
+        locked,
+        CampaignState.APPROVED,
+        approved_at=now,
+        approved_by=user,
+        approved_content=content,
+        next_at=next_time(locked, now),
+    )
+    alarms.settle(locked)
     leaf(locked, "campaign.approved", actor=actors.user(user), now=now, content_sha256=content)
     return locked
 
 
 @transaction.atomic
 def send_back(*, campaign: Campaign, user: User, now: datetime) -> Campaign:
-    """Make it a draft again, before it runs: an approver's refusal, or its author thinking again.
+    """Make it a draft again: an approver's refusal, or its author thinking again.
 
-    Raises `ApprovalError` for anybody else, `TransitionError` once it runs.
+    Raises `ApprovalError` for anybody else, `TransitionError` once it runs, or while a run of a recurring one does.
     """
     locked = lock(campaign)
     if locked.submitted_by_id != user.pk and not user.has_perm(APPROVE):
         raise ApprovalError(_("Only the person who submitted it, or an approver, may send a campaign back."))
+    if is_being_sent(locked):
+        raise TransitionError(_("It is being sent, and can be changed when that is done."))
     move(locked, CampaignState.DRAFT, **UNSUBMITTED)
+    alarms.settle(locked)
     leaf(locked, "campaign.sent_back", actor=actors.user(user), now=now)
     return locked
 
@@ -98,7 +111,8 @@ def cancel(*, campaign: Campaign, user: User, now: datetime) -> Campaign:
     campaign is over.
     """
     locked = lock(campaign)
-    move(locked, CampaignState.CANCELLED)
+    move(locked, CampaignState.CANCELLED, next_at=None)
+    alarms.settle(locked)
     going = Run.objects.filter(campaign=locked, state__in=sources(RUN_TRANSITIONS, RunState.CANCELLED))
     runs = list(going.select_for_update())  # a plan being written is waited for
     going.update(state=RunState.CANCELLED, finished_at=now)
@@ -106,6 +120,45 @@ def cancel(*, campaign: Campaign, user: User, now: datetime) -> Campaign:
     stopped = _cancel_deliveries(runs, now)
     leaf(locked, "campaign.cancelled", actor=actors.user(user), now=now, deliveries_stopped=stopped)
     return locked
+
+
+def is_being_sent(campaign: Campaign) -> bool:
+    """Whether what was approved is still needed: by a run under way, or by a campaign sent once that has begun."""
+    begun = campaign.state in (CampaignState.RUNNING, CampaignState.PAUSED)
+    if campaign.kind == CampaignKind.ONCE and begun:
+        return True
+    return campaign.runs.filter(state__in=sources(RUN_TRANSITIONS, RunState.CANCELLED)).exists()
+
+
+def next_time(campaign: Campaign, now: datetime) -> datetime | None:
+    """The next time of a recurring campaign after now; None when its end comes first, and for one sent once."""
+    return next(campaign.times(after=now), None) if campaign.kind == CampaignKind.RECURRING else None
+
+
+def draft_if_changed(campaign: Campaign, *, now: datetime, actor: str) -> bool:
+    """Make a locked campaign a draft again if it is not what was approved any more; returns whether it was so."""
+    current = digest(campaign)
+    if current == campaign.approved_content:
+        return False
+    leaf(
+        campaign, "campaign.changed_since_approval", actor=actor, now=now, content_sha256=current,
+        approved_sha256=campaign.approved_content,
+    )  # fmt: skip
+    move(campaign, CampaignState.DRAFT, **UNSUBMITTED)
+    alarms.settle(campaign)
+    return True
+
+
+def check_schedule(campaign: Campaign, now: datetime) -> None:
+    """Raises `CampaignError` for a recurring campaign that would never be sent, or too often."""
+    if campaign.kind != CampaignKind.RECURRING:
+        return
+    try:
+        read({field: getattr(campaign, field) for field in (*FIELDS, "timezone")})
+    except CrontabError as error:
+        raise CampaignError(error.field, error.reason) from None
+    if next_time(campaign, now) is None:
+        raise CampaignError("ends_at", _("None of its times comes before this end."))
 
 
 def lock(campaign: Campaign) -> Campaign:
@@ -145,8 +198,9 @@ def _cancel_deliveries(runs: list[Run], now: datetime) -> int:
     return planned.update(state=DeliveryState.CANCELLED, reason=ExclusionReason.CAMPAIGN_CANCELLED, changed_at=now)
 
 
-def _check(campaign: Campaign) -> None:
+def _check(campaign: Campaign, now: datetime) -> None:
     """Refuse what could not be sent, while somebody is there to mend it."""
+    check_schedule(campaign, now)
     template, channel = campaign.template, campaign.channel
     if channel.kind not in SUPPORTED:
         raise CampaignError("channel", _("Heed cannot send on this kind of channel yet."))

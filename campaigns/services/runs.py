@@ -7,8 +7,8 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Count, Exists, OuterRef
 
-from campaigns.content import content_of, digest
-from campaigns.models import Batch, Campaign, Run
+from campaigns.content import content_of
+from campaigns.models import Batch, Campaign, CampaignKind, Run
 from campaigns.months import month_of
 from campaigns.reasons import ExclusionReason
 from campaigns.selectors import audience, deliveries
@@ -21,6 +21,8 @@ from segments.partitions import ensure_months
 from segments.services import segments
 
 logger = logging.getLogger(__name__)
+
+OPEN = [RunState.PLANNING, RunState.SENDING]
 
 INSERT = """
 INSERT INTO campaigns_delivery (run_id, profile_id, step, month, channel, state, reason, address_digest, due_at,
@@ -79,24 +81,21 @@ def _launch(pk: int, *, now: datetime, actor: str) -> Run | None:
         pk=pk, state=CampaignState.APPROVED
     )
     campaign = waiting.select_for_update(of=("self",), skip_locked=True).first()
-    if campaign is None or campaign.scheduled_at > now:
+    if campaign is None or campaign.scheduled_at is None or campaign.scheduled_at > now:
         return None
-    current = digest(campaign)
-    if current != campaign.approved_content:
-        campaigns.leaf(
-            campaign, "campaign.changed_since_approval", actor=actor, now=now, content_sha256=current,
-            approved_sha256=campaign.approved_content,
-        )  # fmt: skip
-        campaigns.move(campaign, CampaignState.DRAFT, **campaigns.UNSUBMITTED)
+    if campaigns.draft_if_changed(campaign, now=now, actor=actor):
         return None
     campaigns.move(campaign, CampaignState.RUNNING)
+    return start(campaign=campaign, scheduled_at=campaign.scheduled_at, now=now, actor=actor)
+
+
+def start(*, campaign: Campaign, scheduled_at: datetime, now: datetime, actor: str) -> Run:
+    """A run of the campaign as it was approved, in the transaction of the caller, who holds the campaign's lock."""
     run = Run.objects.create(
-        campaign=campaign,
-        scheduled_at=campaign.scheduled_at,
-        content=content_of(campaign).to_json(),
-        created_at=now,
+        campaign=campaign, scheduled_at=scheduled_at, content=content_of(campaign).to_json(), created_at=now
     )
-    _leaf(run, "run.launched", actor=actor, now=now, campaign=campaign.key, content_sha256=current)
+    approved = campaign.approved_content
+    _leaf(run, "run.launched", actor=actor, now=now, campaign=campaign.key, content_sha256=approved)
     return run
 
 
@@ -154,7 +153,7 @@ def _people(run: Run, campaign: Campaign, now: datetime) -> tuple[str, list[Any]
 
 
 def finish_done(*, now: datetime) -> list[Run]:
-    """Finish every run, and with it its campaign, that has nothing left to send; returns these runs.
+    """Finish every run that has nothing left to send, and with it a campaign sent once; returns these runs.
 
     Batches tell cheaply that work is left; before a run is called finished its deliveries are looked at as well.
     """
@@ -173,7 +172,8 @@ def _finish(run: Run, *, now: datetime) -> bool:
     going = Run.objects.filter(pk=run.pk, state__in=sources(RUN_TRANSITIONS, RunState.FINISHED))
     if not going.update(state=RunState.FINISHED, finished_at=now):
         return False  # somebody else was first
-    campaigns.move(campaign, CampaignState.FINISHED)
+    if campaign.kind == CampaignKind.ONCE:
+        campaigns.move(campaign, CampaignState.FINISHED)
     counts = deliveries.counts_by_state(deliveries.of_run(run))
     _leaf(run, "run.finished", actor=actors.SYSTEM, now=now, deliveries=counts)
     return True

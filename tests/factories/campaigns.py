@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission, User
 from factory.django import DjangoModelFactory
 
 from campaigns.content import content_of
-from campaigns.models import Batch, Campaign, Delivery, MessageTemplate, Run, SendingChannel
+from campaigns.models import Batch, Campaign, CampaignKind, Delivery, MessageTemplate, Run, SendingChannel
 from campaigns.services import campaigns
 from campaigns.states import DeliveryState
 from compliance.channels import Channel
@@ -79,6 +79,19 @@ class CampaignFactory(DjangoModelFactory[Campaign]):
     scheduled_at = DUE
 
 
+class RecurringCampaignFactory(CampaignFactory):
+    """Every day at 09:00 in Berlin."""
+
+    kind = CampaignKind.RECURRING
+    scheduled_at = None
+    minute = "0"
+    hour = "9"
+    day_of_month = "*"
+    month_of_year = "*"
+    day_of_week = "*"
+    timezone = "Europe/Berlin"
+
+
 class RunFactory(DjangoModelFactory[Run]):
     class Meta:
         model = Run
@@ -129,6 +142,13 @@ def make_approved_campaign(**fields: Any) -> Campaign:
     campaign = CampaignFactory(**fields)
     campaigns.submit(campaign=campaign, user=UserFactory(), now=BEFORE)
     return campaigns.approve(campaign=campaign, user=make_approver(), now=BEFORE)
+
+
+def make_recurring_campaign(*, approved_at: datetime = BEFORE, **fields: Any) -> Campaign:
+    """A recurring campaign, approved at that time."""
+    campaign = RecurringCampaignFactory(**fields)
+    campaigns.submit(campaign=campaign, user=UserFactory(), now=approved_at)
+    return campaigns.approve(campaign=campaign, user=make_approver(), now=approved_at)
 
 
 def make_audience(count: int, *, consenting: bool = True) -> list[Profile]:

@@ -142,15 +142,17 @@ NONE = {
         "attempts",
     },
     "campaigns.Campaign": {
-        "id", "uid", "key", "name", "purpose", "segment", "template", "channel", "scheduled_at", "state",
-        "created_at", "submitted_at", "submitted_by", "approved_at", "approved_by", "approved_content",
+        "id", "uid", "key", "name", "purpose", "segment", "template", "channel", "kind", "scheduled_at", "state",
+        "created_at", "submitted_at", "submitted_by", "approved_at", "approved_by", "approved_content", "minute",
+        "hour", "day_of_month", "month_of_year", "day_of_week", "timezone", "starts_at", "ends_at", "may_overlap",
+        "next_at",
     },
     "campaigns.Delivery": {"id", "run", "step", "month", "channel", "due_at", "attempts", "changed_at"},
     "campaigns.MessageTemplate": {
         "id", "key", "name", "kind", "language", "subject", "text", "html", "updated_at",
     },
     "campaigns.Run": {
-        "id", "uid", "campaign", "scheduled_at", "state", "content", "planned", "excluded", "created_at",
+        "id", "uid", "campaign", "scheduled_at", "state", "reason", "content", "planned", "excluded", "created_at",
         "planned_at", "finished_at",
     },
     "campaigns.SendingChannel": {
