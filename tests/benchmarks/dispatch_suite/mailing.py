@@ -24,7 +24,7 @@ from tests.journeys.processes import Broker, Processes, wait_for
 WORKERS = 2  # processes, on each side
 BATCH_SIZE = 500
 OFFICE_AT_MOST = 10_000  # messages by django-post-office
-NEVER_LONGER = 1_800  # seconds
+STARTING, NEVER_LONGER = 300, 1_800  # seconds
 KEYS = (
     "smtp_messages_per_s", "smtp_share_of_raw", "smtp_times_post_office", "smtp_raw_messages_per_s",
     "smtp_post_office_messages_per_s", "worker_peak_mb", "worker_peak_quarter_mb",
@@ -71,7 +71,7 @@ def _send(run: Run, port: int, folder: Path) -> tuple[float, float]:
         with Processes(broker=broker, email_url=f"smtp://127.0.0.1:{port}", log=folder / "workers.log") as processes:
             worker = processes.worker()
             processes.beat()
-            wait_for("the worker", lambda: len(memory.children(worker.pid)) >= WORKERS)
+            wait_for("the worker", lambda: len(memory.children(worker.pid)) >= WORKERS, seconds=STARTING)
             SendingChannel.objects.filter(campaigns__runs=run).update(is_active=True)
             wait_for("all messages", lambda: _is_done(run), seconds=NEVER_LONGER)
             ended = timezone.now()
