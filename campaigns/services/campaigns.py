@@ -29,6 +29,7 @@ from campaigns.states import (
 )
 from compliance import actors
 from compliance.services import audit
+from segments.models import SegmentKind
 from segments.rules import RuleError, parse
 
 APPROVE = "campaigns.approve_campaign"
@@ -212,6 +213,8 @@ def _check(campaign: Campaign, now: datetime) -> None:
         rendering.validate(subject=template.subject, text=template.text, html=template.html)
     except rendering.TemplateError as error:
         raise CampaignError("template", str(error)) from None
+    if campaign.segment.kind == SegmentKind.UPLOADED:
+        return  # a list of people has no rule
     try:
         parse(campaign.segment.definition)
     except RuleError as error:

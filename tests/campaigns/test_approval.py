@@ -11,6 +11,7 @@ from campaigns.services.campaigns import ApprovalError, CampaignError
 from campaigns.states import BatchState, CampaignState, DeliveryState, RunState, TransitionError
 from compliance.models import AuditLeaf
 from compliance.services import audit
+from segments.models import SegmentKind
 from tests.factories.campaigns import (
     BEFORE,
     CampaignFactory,
@@ -21,6 +22,7 @@ from tests.factories.campaigns import (
     make_approver,
     make_audience,
 )
+from tests.factories.segments import SegmentFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +43,12 @@ def test_second_person_approves(now: datetime) -> None:
     assert approved.approved_content == seen
     assert actions(campaign) == ["campaign.submitted", "campaign.approved"]
     assert set(AuditLeaf.objects.values_list("actor", flat=True)) == {"user:author", "user:approver"}
+
+
+def test_campaign_to_an_uploaded_list(now: datetime) -> None:
+    """A list has no rule that could be wrong."""
+    listed = SegmentFactory(kind=SegmentKind.UPLOADED, definition={})
+    assert make_approved_campaign(segment=listed, scheduled_at=now).state == CampaignState.APPROVED
 
 
 def test_nobody_approves_their_own_campaign(now: datetime) -> None:

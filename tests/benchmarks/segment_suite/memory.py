@@ -8,9 +8,13 @@ from pathlib import Path
 def peak_mb(processes: Iterable[int] = ()) -> float:
     """The highest peak of this process, of the given ones and of their children, in MiB; of each process by itself."""
     wanted = {os.getpid(), *processes}
-    children = {pid for pid, parent in _parents() if parent in set(processes)}
-    grandchildren = {pid for pid, parent in _parents() if parent in children}
-    return max(_peak(pid) for pid in wanted | children | grandchildren)
+    below = children(*processes)
+    return max(peak_of(pid) for pid in wanted | below | children(*below))
+
+
+def children(*processes: int) -> set[int]:
+    """The processes that these started themselves."""
+    return {pid for pid, parent in _parents() if parent in processes}
 
 
 def _parents() -> list[tuple[int, int]]:
@@ -24,7 +28,8 @@ def _parents() -> list[tuple[int, int]]:
     return found
 
 
-def _peak(pid: int) -> float:
+def peak_of(pid: int) -> float:
+    """The peak of one process in MiB, 0 when it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

@@ -1,0 +1,1 @@
+"""The parts of the benchmark `python -m tests.benchmarks.dispatch`."""
