@@ -2,6 +2,10 @@
 
 from django.urls import path
 
-from campaigns.api import deliveries
+from campaigns.api import deliveries, inbox
 
-urlpatterns = [path("deliveries/", deliveries.DeliveriesView.as_view(), name="api-deliveries")]
+urlpatterns = [
+    path("deliveries/", deliveries.DeliveriesView.as_view(), name="api-deliveries"),
+    path("profiles/<uuid:uid>/inbox/", inbox.InboxView.as_view(), name="api-inbox"),
+    path("profiles/<uuid:uid>/inbox/read/", inbox.InboxReadView.as_view(), name="api-inbox-read"),
+]

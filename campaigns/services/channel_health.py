@@ -14,7 +14,7 @@ class Health:
     def __init__(self, channel_id: int) -> None:
         self._channel_id = channel_id
         self._success_at: datetime | None = None
-        self._error = ("", None)  # type: tuple[str, datetime | None]
+        self._error: tuple[str, datetime | None] = ("", None)
 
     def see(self, outcomes: Sequence[Outcome]) -> None:
         """Note the last success and the last error among these outcomes."""
@@ -27,8 +27,12 @@ class Health:
                 self._error = (outcome.error, outcome.at)
                 break
 
-    def went_down(self, error: str, at: datetime) -> None:
-        """Note that the channel itself does not answer."""
+    def succeeded(self, at: datetime) -> None:
+        """Note that a message was taken."""
+        self._success_at = at
+
+    def failed(self, error: str, at: datetime) -> None:
+        """Note what the channel said, or that it does not answer at all."""
         self._error = (error[:240], at)
 
     def write(self) -> None:

@@ -58,7 +58,7 @@ def send_batch(*, batch: ClaimedBatch, clock: Clock = timezone.now, seconds: flo
             stop_at = time.monotonic() + seconds
             _send_groups(batch, people, adapter, clock, stop_at=stop_at, counts=counts, health=health)
     except ChannelDownError as error:
-        health.went_down(str(error), clock())
+        health.failed(str(error), clock())
         health.write()
         return counts + batches.postpone(
             batch, error=str(error), progressed=counts[DeliveryState.SENT] > 0, now=clock()
