@@ -16,6 +16,7 @@ class CampaignsConfig(AppConfig):
         from segments.selectors import segment_usage, suggestions
 
         holdings.register(holdings.Holding("messages", mine.deliveries, mine.erase_deliveries))
+        holdings.register(holdings.Holding("inbox", mine.inbox_messages, mine.erase_inbox))
         segment_usage.register(segment_users.users_of)
         rules.register("delivery", conditions.parse)
         catalogue.register("delivery", conditions.entry)

@@ -1,14 +1,16 @@
 """What a person approves when approving a campaign, and its digest."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
 import rfc8785
 
+from campaigns.message_rules import MessageRules, rules_for
 from campaigns.mime import Sender
 from campaigns.models import Campaign, CampaignKind
+from compliance.channels import Channel
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,22 @@ class Content:
     html: str
     from_name: str
     from_address: str
+    kind: str = Channel.EMAIL.value
+    ending: str = ""
+    max_length: int | None = None
 
     @property
     def sender(self) -> Sender:
         return Sender(self.from_name, self.from_address)
 
-    def to_json(self) -> dict[str, str]:
-        return asdict(self)
+    @property
+    def rules(self) -> MessageRules:
+        return rules_for(self.kind, ending=self.ending, max_length=self.max_length)
+
+    def to_json(self) -> dict[str, Any]:
+        """Without what is as it is for mail, so that approvals from before there were other channels still count."""
+        optional = {field.name: field.default for field in fields(self) if field.default is not MISSING}
+        return {name: value for name, value in asdict(self).items() if optional.get(name, MISSING) != value}
 
 
 def content_of(campaign: Campaign) -> Content:
@@ -42,6 +53,9 @@ def content_of(campaign: Campaign) -> Content:
         html=template.html,
         from_name=channel.from_name,
         from_address=channel.from_address,
+        kind=channel.kind,
+        ending=channel.optout_text if channel.kind == Channel.SMS else "",
+        max_length=channel.max_length,
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from liquid import BoundTemplate, Environment
 from liquid.builtin.expressions.loop import LoopExpression
 from liquid.builtin.expressions.primitive import RangeLiteral
@@ -21,6 +22,7 @@ from liquid.expression import Expression
 from liquid.output import LimitedStringIO
 
 from campaigns.inlining import InliningError, inline_css
+from campaigns.message_rules import MAIL, MessageRules
 
 PROFILE_FIELDS = (
     "name", "gender", "birth_date", "language", "country", "region", "city", "timezone", "attributes",
@@ -32,6 +34,9 @@ MAX_MULTIPLIED = 50_000_000  # characters that `replace` and `join` could write
 REMOVED_TAGS = ("include", "render")  # there is nothing to include
 URL = re.compile(r"https?://[^\s\"'<>]+")
 HREF = re.compile(r"""<a\b[^<>]*\bhref\s*=\s*["']?(https?://[^\s"'>]+)""", re.IGNORECASE)
+_TOO_LONG = gettext_lazy(
+    "is %(length)s characters long, %(ending)s of them the opt-out text; this channel takes %(most)s at most"
+)
 SAMPLE_UNSUBSCRIBE_URL = "https://unsubscribe.example.com/u/sample"
 
 
@@ -122,18 +127,21 @@ class Compiled:
     text: BoundTemplate
     html: BoundTemplate | None
 
-    def render(self, variables: Mapping[str, object]) -> Rendered:
+    def render(self, variables: Mapping[str, object], rules: MessageRules = MAIL) -> Rendered:
         """The message for `variables` (see `variables`). Raises `TemplateError`.
 
-        A message that leaves out the unsubscribe link is refused: no condition in a template may take it from anybody.
+        A mail that leaves out the unsubscribe link is refused: no condition in a template may take it from anybody. So
+        is a message that is longer than its channel takes.
         """
-        url = str(variables["unsubscribe_url"])
         text = _render("text", self.text, variables)
         html = _render("html", self.html, variables) if self.html else ""
-        if url not in text:
-            raise TemplateError("text", _("must show {{ unsubscribe_url }} to everybody"))
-        if self.html and url not in html:
-            raise TemplateError("html", _("must show {{ unsubscribe_url }} to everybody"))
+        if rules.has_link:
+            _check_link(str(variables["unsubscribe_url"]), {"text": text} | ({"html": html} if self.html else {}))
+        else:
+            text = text.strip() + rules.ending
+        if rules.max_length is not None and len(text) > rules.max_length:
+            lengths = {"length": len(text), "most": rules.max_length, "ending": len(rules.ending)}
+            raise TemplateError("text", _TOO_LONG % lengths)
         return Rendered(_render("subject", self.subject, variables), text, html)
 
     def parts(self) -> dict[str, BoundTemplate]:
@@ -167,12 +175,15 @@ def compile_content(*, subject: str, text: str, html: str) -> Compiled:
     )
 
 
-def validate(*, subject: str, text: str, html: str) -> None:
+def validate(*, subject: str, text: str, html: str, rules: MessageRules = MAIL) -> None:
     """Refuse a template that could not be sent: raises `TemplateError` naming the part and the reason.
 
     Beyond what compiling checks: only known variables; something left in each part for a person of whom nothing is
-    known; the unsubscribe link, and another link as call to action (mission C1), in text and HTML.
+    known; in a mail the unsubscribe link, and another link as call to action (mission C1), in text and HTML; no more
+    characters than the channel takes.
     """
+    if html and not rules.has_html:
+        raise TemplateError("html", _("is for e-mail only"))
     compiled = compile_content(subject=subject, text=text, html=html)
     for field, part in compiled.parts().items():
         _check_variables(field, part)
@@ -181,11 +192,20 @@ def validate(*, subject: str, text: str, html: str) -> None:
     known = {name: name for name in PROFILE_FIELDS} | unknown
     for person in (known, unknown):
         rendered = compiled.render(
-            variables(profile=person, campaign_name="campaign", unsubscribe_url=SAMPLE_UNSUBSCRIBE_URL)
+            variables(profile=person, campaign_name="campaign", unsubscribe_url=SAMPLE_UNSUBSCRIBE_URL), rules
         )
-        if not rendered.subject.strip():
+        if rules.needs_subject and not rendered.subject.strip():
             raise TemplateError("subject", _("is empty for somebody of whom nothing is known"))
-        _check_call_to_action(rendered)
+        if rules.has_link:
+            _check_call_to_action(rendered)
+        elif not rendered.text.removesuffix(rules.ending).strip():
+            raise TemplateError("text", _("is empty for somebody of whom nothing is known"))
+
+
+def _check_link(url: str, parts: Mapping[str, str]) -> None:
+    for field, part in parts.items():
+        if url not in part:
+            raise TemplateError(field, _("must show {{ unsubscribe_url }} to everybody"))
 
 
 def _check_call_to_action(rendered: Rendered) -> None:

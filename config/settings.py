@@ -251,6 +251,8 @@ OAUTH2_SCOPES = {
     "tags:read": _("Read the definitions of tags"),
     "tags:write": _("Give tags to people and remove them"),
     "deliveries:read": _("Read deliveries"),
+    "inbox:read": _("Read the in-app messages of people"),
+    "inbox:write": _("Say that in-app messages were read"),
 }
 OAUTH2_PROVIDER_APPLICATION_MODEL = "compliance.ApiClient"
 OAUTH2_PROVIDER = {

@@ -11,6 +11,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from campaigns import rendering
 from campaigns.models import MessageTemplate
+from campaigns.selectors.routes import most_generous_rules
 
 SAMPLE_PERSON = {"name": "Li Wei", "city": "Hangzhou", "country": "CN", "language": "zh-Hans"}
 SAMPLE_LINK = "https://heed.example.com/u/preview"
@@ -28,16 +29,22 @@ class TemplateForm(forms.ModelForm):
         help_texts = {
             "text": _(
                 "Liquid. Variables: profile.name, profile.city, profile.attributes.NAME, campaign.name and "
-                "unsubscribe_url, which must appear, beside a link as call to action."
+                "unsubscribe_url. In a mail the last must appear, beside a link as call to action; an SMS gets the "
+                "opt-out text of its channel behind it."
             ),
-            "html": _("The same in HTML; CSS in a style element is put into the elements when the mail is built."),
+            "subject": _("For e-mail and in-app messages."),
+            "html": _(
+                "The same in HTML, for e-mail only; CSS in a style element is put into the elements when the mail is "
+                "built."
+            ),
         }
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}
-        if {"subject", "text"} <= values.keys():
+        if {"subject", "text", "kind"} <= values.keys():
+            parts = {name: values.get(name, "") for name in ("subject", "text", "html")}
             try:
-                rendering.validate(subject=values["subject"], text=values["text"], html=values.get("html", ""))
+                rendering.validate(**parts, rules=most_generous_rules(values["kind"]))
             except rendering.TemplateError as error:
                 self.add_error(error.field, error.reason)
         return values
@@ -70,7 +77,7 @@ class MessageTemplateAdmin(ModelAdmin):
         }
         try:
             compiled = rendering.compile_content(subject=template.subject, text=template.text, html=template.html)
-            context["rendered"] = compiled.render(values)
+            context["rendered"] = compiled.render(values, most_generous_rules(template.kind))
         except rendering.TemplateError as error:
             context["error"] = str(error)
         return render(request, "campaigns/admin/preview.html", context)

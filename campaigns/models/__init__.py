@@ -2,6 +2,7 @@ from campaigns.models.batch import Batch
 from campaigns.models.campaign import Campaign, CampaignKind
 from campaigns.models.delivery import Delivery
 from campaigns.models.frequency_cap import CapAction, CapClock, CapUnit, FrequencyCap
+from campaigns.models.inbox_message import InboxMessage
 from campaigns.models.run import Run
 from campaigns.models.sending_channel import SendingChannel
 from campaigns.models.template import MessageTemplate
@@ -15,6 +16,7 @@ __all__ = [
     "CapUnit",
     "Delivery",
     "FrequencyCap",
+    "InboxMessage",
     "MessageTemplate",
     "Run",
     "SendingChannel",

@@ -11,7 +11,7 @@ class MessageTemplate(models.Model):
     name = models.CharField(_("name"), max_length=120)
     kind = models.CharField(_("channel"), max_length=12, choices=Channel.choices, default=Channel.EMAIL)
     language = models.CharField(_("language"), max_length=12, default="en", help_text=_("BCP 47 tag"))
-    subject = models.CharField(_("subject line"), max_length=240)
+    subject = models.CharField(_("subject line"), max_length=240, blank=True)
     text = models.TextField(_("text part"))
     html = models.TextField(_("HTML part"), blank=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)

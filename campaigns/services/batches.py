@@ -9,11 +9,13 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Min, QuerySet
 
+from campaigns.channels import Route
 from campaigns.content import Content
 from campaigns.models import Batch, Delivery
 from campaigns.months import month_of
 from campaigns.reasons import ExclusionReason
 from campaigns.selectors import work
+from campaigns.selectors.routes import route_of
 from campaigns.states import BatchState, DeliveryState, RunState
 from compliance import actors
 from compliance.services import audit
@@ -41,6 +43,7 @@ class ClaimedBatch:
     purpose_id: int
     channel: str
     content: Content
+    route: Route
 
     def deliveries(self) -> QuerySet[Delivery]:
         return Delivery.objects.filter(
@@ -154,7 +157,7 @@ def _give_back(
 
 def _claimed(batch: Batch) -> ClaimedBatch:
     """What a worker needs to know of a batch, free of the models. `batch` comes with run, campaign and channel."""
-    run = batch.run
+    run, channel = batch.run, batch.run.campaign.channel
     return ClaimedBatch(
         batch_id=batch.pk,
         fence=batch.claimed_by,
@@ -165,6 +168,7 @@ def _claimed(batch: Batch) -> ClaimedBatch:
         first_profile=batch.first_profile,
         last_profile=batch.last_profile,
         purpose_id=run.campaign.purpose_id,
-        channel=run.campaign.channel.kind,
+        channel=channel.kind,
         content=Content(**run.content),
+        route=route_of(channel),
     )

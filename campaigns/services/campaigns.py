@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from campaigns import rendering
+from campaigns.adapters import fits
 from campaigns.channels import SUPPORTED
 from campaigns.content import digest
 from campaigns.crontabs import FIELDS, CrontabError, read
@@ -16,6 +17,7 @@ from campaigns.models import Batch, Campaign, CampaignKind, Delivery, Run
 from campaigns.months import month_of
 from campaigns.reasons import ExclusionReason
 from campaigns.services import alarms
+from campaigns.selectors.routes import rules_of
 from campaigns.states import (
     CAMPAIGN_TRANSITIONS,
     DELIVERY_TRANSITIONS,
@@ -28,6 +30,7 @@ from campaigns.states import (
     sources,
 )
 from compliance import actors
+from compliance.channels import Channel
 from compliance.services import audit
 from segments.models import SegmentKind
 from segments.rules import RuleError, parse
@@ -209,8 +212,13 @@ def _check(campaign: Campaign, now: datetime) -> None:
         raise CampaignError("template", _("The template is for another kind of channel."))
     if not campaign.purpose.is_active:
         raise CampaignError("purpose", _("The purpose is not in use any more."))
+    if not fits(channel.kind, channel.adapter):
+        raise CampaignError("channel", _("The sending channel has no way out of its kind."))
+    if channel.kind == Channel.SMS and not channel.optout_text:
+        raise CampaignError("channel", _("The sending channel needs an opt-out text."))
     try:
-        rendering.validate(subject=template.subject, text=template.text, html=template.html)
+        rules = rules_of(channel)
+        rendering.validate(subject=template.subject, text=template.text, html=template.html, rules=rules)
     except rendering.TemplateError as error:
         raise CampaignError("template", str(error)) from None
     if campaign.segment.kind == SegmentKind.UPLOADED:

@@ -22,12 +22,13 @@ from campaigns.channels import ChannelAdapter, ChannelDownError, adapter_for
 from campaigns.models import Batch
 from campaigns.services import batches, groups
 from campaigns.services.batches import ClaimedBatch
+from campaigns.services.channel_health import Health
 from campaigns.services.groups import Outcome
 from campaigns.services.handover import Handover
 from campaigns.services.people import People
 from campaigns.states import BatchState, DeliveryState, RunState
 
-FIRST_GROUP, MAX_GROUP = 10, 50  # messages
+FIRST_GROUP, MAX_GROUP = 10, 50  # messages; more where the channel takes more in one call
 GROUP_TARGET = 0.5  # seconds that a group should take
 DATABASE_PAUSES = (0.5, 1, 2, 4, 8, 16, 32, 64)  # seconds between attempts to record outcomes; within a lease in all
 
@@ -51,13 +52,18 @@ def send_batch(*, batch: ClaimedBatch, clock: Clock = timezone.now, seconds: flo
     """
     counts: Counter[str] = Counter()
     people = People(batch)
+    health = Health(batch.route.channel_id)
     try:
-        with adapter_for(kind=batch.channel, sender=batch.content.sender) as adapter:
-            _send_groups(batch, people, adapter, clock, stop_at=time.monotonic() + seconds, counts=counts)
+        with adapter_for(kind=batch.channel, sender=batch.content.sender, route=batch.route) as adapter:
+            stop_at = time.monotonic() + seconds
+            _send_groups(batch, people, adapter, clock, stop_at=stop_at, counts=counts, health=health)
     except ChannelDownError as error:
+        health.failed(str(error), clock())
+        health.write()
         return counts + batches.postpone(
             batch, error=str(error), progressed=counts[DeliveryState.SENT] > 0, now=clock()
         )
+    health.write()
     batches.complete(batch)
     return counts
 
@@ -85,10 +91,11 @@ def _send_groups(
     *,
     stop_at: float,
     counts: Counter[str],
+    health: Health,
 ) -> None:
     """Claim and hand over until nothing is left to claim. Raises `ChannelDownError` with all outcomes recorded."""
     outcomes: Sequence[Outcome] = []
-    size = FIRST_GROUP
+    size = max(FIRST_GROUP, adapter.at_once)
     while group := _turn(batch, outcomes, size if time.monotonic() < stop_at else 0, clock):
         started = time.monotonic()
         handover = Handover(people=people, adapter=adapter, clock=clock)
@@ -99,11 +106,12 @@ def _send_groups(
             raise
         outcomes = handover.outcomes
         counts.update(outcome.state.value for outcome in outcomes)
+        health.see(outcomes)
         if handover.down:
             _record_at_last(batch, outcomes)
             raise handover.down
         pace = len(group) / max(time.monotonic() - started, 0.001)
-        size = max(1, min(MAX_GROUP, int(pace * GROUP_TARGET)))
+        size = max(adapter.at_once, min(MAX_GROUP, int(pace * GROUP_TARGET)))
 
 
 def _turn(batch: ClaimedBatch, outcomes: Sequence[Outcome], size: int, clock: Clock) -> list[groups.Claimed]:

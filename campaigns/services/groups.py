@@ -1,7 +1,8 @@
 """Claiming deliveries a handful at a time, and recording what became of them. Used by `campaigns.services.dispatch`.
 
 Why groups: whatever is claimed when a worker dies has to be called unknown, and a withdrawal no longer stops what is
-claimed. A group is what the channel takes in about half a second, at most 50 messages. Between two groups stands one
+claimed. A group is what the channel takes in about half a second, at most 50 messages, or, where it takes many
+messages in one call, such a call. Between two groups stands one
 transaction, which records the outcomes of the last, renews the lease and claims the next, so that 50 messages cost one
 commit and a kill leaves at most one group unknown. A transaction per message would halve the throughput; one per
 batch would leave whole batches unknown.
@@ -21,6 +22,7 @@ from campaigns.selectors import audience, caps
 from campaigns.services.batches import LEASE, ClaimedBatch
 from campaigns.states import DELIVERY_TRANSITIONS, DeliveryState, RunState, sources
 from compliance.models import Subject
+from segments.address_kinds import ADDRESS_KINDS
 
 RECORD = """
 UPDATE campaigns_delivery AS delivery
@@ -37,11 +39,11 @@ WHERE delivery.run_id = %(run)s AND delivery.month = %(month)s AND delivery.step
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery in hand. `attempts` counts this one."""
+    """A delivery in hand. `attempts` counts this one; `digest` is null on a channel without addresses."""
 
     delivery_id: int
     profile_id: int
-    digest: bytes
+    digest: bytes | None
     attempts: int
 
 
@@ -137,16 +139,18 @@ def _claim(batch: ClaimedBatch, rows: Sequence[_Candidate], now: datetime) -> li
     claimed: list[Claimed] = []
     excluded: dict[str, list[int]] = defaultdict(list)
     held = _held(batch, rows, now)
+    addressed = batch.channel in ADDRESS_KINDS
     for row in rows:
         until = held.get(row.profile_id, now)
-        reason = row.reason_now or ("" if row.address_now else ExclusionReason.NO_ADDRESS.value)
+        reachable = row.address_now or not addressed
+        reason = row.reason_now or ("" if reachable else ExclusionReason.NO_ADDRESS.value)
         if reason:
             excluded[reason].append(row.profile_id)
         elif until is None:
             excluded[ExclusionReason.FREQUENCY_CAP.value].append(row.profile_id)
         elif until > now:
             _planned(batch, [row.profile_id]).update(due_at=until, changed_at=now)
-        elif row.digest is None or row.address_now != row.digest:
+        elif addressed and (row.digest is None or row.address_now != row.digest):
             # The person has another address now. It becomes the delivery's, and the gate is asked about it next.
             _planned(batch, [row.profile_id]).update(address_digest=row.address_now, changed_at=now)
         else:

@@ -12,11 +12,13 @@ from campaigns.services.batches import ClaimedBatch
 from campaigns.services.groups import Claimed
 from campaigns.states import DeliveryState
 from compliance import addresses, tokens
+from compliance.models import Subject
 from compliance.vault import VaultError
 from segments.address_kinds import ADDRESS_KINDS
 from segments.models import Profile
-from segments.selectors.profiles import Contact, names_and_addresses
+from segments.selectors.profiles import Contact, names, names_and_addresses
 
+PUBLIC_ID = "public_id"
 STORED = [name for name in rendering.PROFILE_FIELDS if name != "name"]
 
 
@@ -32,8 +34,9 @@ class People:
         ids = list(planned.values_list("profile_id", flat=True))
         content = batch.content
         self._batch = batch
-        self._kind = ADDRESS_KINDS[batch.channel]
-        self._contacts = _contacts(ids, self._kind)
+        self._kind = ADDRESS_KINDS.get(batch.channel)
+        self._contacts = _contacts(ids, self._kind) if self._kind else _public_ids(ids)
+        self._rules = content.rules
         self._profiles = {row["pk"]: row for row in Profile.objects.filter(pk__in=ids).values("pk", *STORED)}
         self._template = rendering.compile_content(subject=content.subject, text=content.text, html=content.html)
         self._link = settings.BASE_URL + reverse("compliance:unsubscribe", args=["TOKEN"]).removesuffix("TOKEN")
@@ -45,14 +48,18 @@ class People:
         """
         contact = self._contacts.get(claimed.profile_id)
         profile = self._profiles.get(claimed.profile_id)
-        if contact is None or profile is None or addresses.digest(self._kind, contact.address) != claimed.digest:
+        if contact is None or profile is None:
+            raise UnreadableError
+        # Without an address, the link names the person; nobody else's suppression can mean it.
+        digest = addresses.digest(self._kind or PUBLIC_ID, contact.address)
+        if self._kind and digest != claimed.digest:
             raise UnreadableError
         url = self._link + tokens.issue(
             tokens.Claim(
                 subject_id=claimed.profile_id,
                 purpose_id=self._batch.purpose_id,
                 channel=self._batch.channel,
-                digest=claimed.digest,
+                digest=digest,
                 reference=claimed.delivery_id,
             )
         )
@@ -61,7 +68,8 @@ class People:
                 profile={**profile, "name": contact.name},
                 campaign_name=self._batch.content.campaign_name,
                 unsubscribe_url=url,
-            )
+            ),
+            self._rules,
         )
         return Outgoing(
             key=f"{self._batch.run_uid.hex}.{claimed.profile_id}.{self._batch.step}",
@@ -72,7 +80,15 @@ class People:
             html=rendered.html,
             unsubscribe_url=url,
             date=now,
+            profile_id=claimed.profile_id,
         )
+
+
+def _public_ids(ids: Sequence[int]) -> dict[int, Contact]:
+    """On a channel without addresses a person is named by public id."""
+    found = names(ids)
+    uids = Subject.objects.filter(pk__in=found).values_list("pk", "uid")
+    return {pk: Contact(name=found[pk], address=str(uid)) for pk, uid in uids}
 
 
 def _contacts(ids: Sequence[int], kind: str) -> dict[int, Contact]:

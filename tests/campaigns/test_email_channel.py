@@ -188,7 +188,8 @@ def test_console_backend_serves_trials(mail: Settings, capsys: pytest.CaptureFix
 @pytest.mark.django_db
 def test_a_sender_of_an_international_domain_is_kept_in_the_form_that_smtp_carries(admin_client: Client) -> None:
     form = {
-        "key": "post", "name": "Post", "kind": "email", "from_name": "Shop", "batch_size": "100", "is_active": "on",
+        "key": "post", "name": "Post", "kind": "email", "adapter": "mail", "from_name": "Shop", "batch_size": "100",
+        "is_active": "on",
         "from_address": "shop@bücher.example.com",
     }  # fmt: skip
     admin_client.post(reverse("admin:campaigns_sendingchannel_add"), form)

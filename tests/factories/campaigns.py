@@ -7,6 +7,7 @@ import factory
 from django.contrib.auth.models import Permission, User
 from factory.django import DjangoModelFactory
 
+from campaigns import credentials
 from campaigns.content import content_of
 from campaigns.models import Batch, Campaign, CampaignKind, Delivery, MessageTemplate, Run, SendingChannel
 from campaigns.services import campaigns
@@ -164,14 +165,37 @@ def make_audience(count: int, *, consenting: bool = True) -> list[Profile]:
     return list(Profile.objects.filter(pk__in=ids).order_by("pk"))
 
 
-def give_consent(*profile_ids: int, at: datetime = BEFORE, expires_at: datetime | None = None) -> None:
-    """Record that these people said yes to offers by e-mail."""
+def make_people_with_phones(count: int, *, channel: str = Channel.SMS) -> list[Profile]:
+    """That many people with a phone number, who said yes to offers on the channel."""
+    inputs = [
+        ProfileInput(external_id=f"P{number}", phone=f"+861380000{number:04}", name=f"Reader {number}")
+        for number in range(count)
+    ]
+    results = profiles.upsert_many(source=SourceFactory(), inputs=inputs, actor="test", now=BEFORE)
+    ids = [result.profile_id for result in results if result.profile_id is not None]
+    give_consent(*ids, channel=channel)
+    return list(Profile.objects.filter(pk__in=ids).order_by("pk"))
+
+
+def make_channel(kind: str, adapter: str, *, credential: str = "", **fields: Any) -> SendingChannel:
+    """A sending channel with a template of its kind in mind."""
+    channel = SendingChannelFactory(kind=kind, adapter=adapter, from_address="", **fields)
+    if credential:
+        channel.credential_encrypted = credentials.encrypt(channel.key, credential)
+        channel.save()
+    return channel
+
+
+def give_consent(
+    *profile_ids: int, at: datetime = BEFORE, expires_at: datetime | None = None, channel: str = Channel.EMAIL
+) -> None:
+    """Record that these people said yes to offers, by e-mail unless the channel is another."""
     purpose = PurposeFactory()
     notice = Notice.objects.filter(purpose=purpose).first() or NoticeFactory(purpose=purpose)
     consent.record_many(
         decisions=[
             consent.Decision(
-                subject_id=pk, purpose_id=purpose.pk, channel=Channel.EMAIL, action=ConsentAction.GIVEN,
+                subject_id=pk, purpose_id=purpose.pk, channel=channel, action=ConsentAction.GIVEN,
                 method=ConsentMethod.FORM, notice_id=notice.pk, source="test", occurred_at=at, expires_at=expires_at,
             )
             for pk in profile_ids

@@ -14,6 +14,7 @@ DIRECT = {
     "segments.RejectedRow": {"row_encrypted"},
     "segments.SegmentUpload": {"file_encrypted"},
     "campaigns.Delivery": {"address_digest"},
+    "campaigns.InboxMessage": {"content_encrypted"},
 }
 ABOUT = {
     "compliance.ConsentRecord": {"subject", "action", "occurred_at", "expires_at", "evidence"},
@@ -48,6 +49,7 @@ ABOUT = {
     "segments.TagExclusion": {"profile", "tag", "reason", "excluded_at"},
     "segments.Touch": {"profile", "cause", "touched_at"},
     "campaigns.Delivery": {"profile", "state", "reason", "sent_at", "error"},
+    "campaigns.InboxMessage": {"profile", "created_at", "read_at"},
 }  # fmt: skip
 NONE = {
     "compliance.ApiClient": {
@@ -148,6 +150,7 @@ NONE = {
         "next_at",
     },
     "campaigns.Delivery": {"id", "run", "step", "month", "channel", "due_at", "attempts", "changed_at"},
+    "campaigns.InboxMessage": {"id", "uid", "delivery_key", "expires_at", "taken_down_at"},
     "campaigns.MessageTemplate": {
         "id", "key", "name", "kind", "language", "subject", "text", "html", "updated_at",
     },
@@ -156,6 +159,7 @@ NONE = {
         "planned_at", "finished_at",
     },
     "campaigns.SendingChannel": {
-        "id", "key", "name", "kind", "from_name", "from_address", "batch_size", "is_active",
+        "id", "key", "name", "kind", "adapter", "from_name", "from_address", "config", "credential_encrypted",
+        "max_length", "optout_text", "batch_size", "is_active", "last_success_at", "last_error_at", "last_error",
     },
 }  # fmt: skip

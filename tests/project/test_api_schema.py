@@ -41,7 +41,7 @@ def test_writes_and_only_they_take_an_idempotency_key(schema: Any) -> None:
     names = (
         "profiles", "events", "consents", "unsubscribe", "subject-requests", "tags/{key}/people", "profiles/{uid}/tags",
         "profiles/{uid}/merge", "merges/{uid}/undo", "segments", "segments/{key}", "segments/{key}/refresh",
-        "segments/{key}/members",
+        "segments/{key}/members", "profiles/{uid}/inbox/read",
     )  # fmt: skip
     assert taking == {f"/api/v1/{name}/" for name in names}
 

@@ -94,6 +94,7 @@ ACTIONS = {
     "compliance_suppression": ("lift",),
     "campaigns_delivery": ("was_sent", "was_not_sent"),
     "campaigns_messagetemplate": ("preview",),
+    "campaigns_sendingchannel": ("try_out",),
     "segments_joinreview": ("merge", "keep_apart"),
     "segments_profile": ("personal_data", "give_tag", "remove_tag", "merge"),
     "segments_profilemerge": ("undo",),
