@@ -3,6 +3,7 @@ from campaigns.models.campaign import Campaign
 from campaigns.models.delivery import Delivery
 from campaigns.models.frequency_cap import CapAction, CapClock, CapUnit, FrequencyCap
 from campaigns.models.run import Run
+from campaigns.models.send_window import QuietHours, SendWindow, Weekday
 from campaigns.models.sending_channel import SendingChannel
 from campaigns.models.template import MessageTemplate
 
@@ -15,6 +16,9 @@ __all__ = [
     "Delivery",
     "FrequencyCap",
     "MessageTemplate",
+    "QuietHours",
     "Run",
+    "SendWindow",
     "SendingChannel",
+    "Weekday",
 ]

@@ -1,7 +1,10 @@
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.hours import LATEST_HOURS
+from campaigns.models.send_window import SendWindow
 from campaigns.models.sending_channel import SendingChannel
 from campaigns.models.template import MessageTemplate
 from campaigns.states import CampaignState
@@ -28,6 +31,14 @@ class Campaign(models.Model):
         SendingChannel, on_delete=models.PROTECT, related_name="campaigns", verbose_name=_("sending channel")
     )
     scheduled_at = models.DateTimeField(_("send at"))
+    window = models.ForeignKey(
+        SendWindow, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns",
+        verbose_name=_("send window"), help_text=_("in each person's own time zone; empty for any hour"),
+    )  # fmt: skip
+    latest_hours = models.PositiveSmallIntegerField(
+        _("not later than"), default=LATEST_HOURS, validators=[MinValueValidator(1)],
+        help_text=_("so many hours after its time, a message that was held up is not sent any more"),
+    )  # fmt: skip
     state = models.CharField(
         _("state"), max_length=12, choices=CampaignState.choices, default=CampaignState.DRAFT, editable=False
     )

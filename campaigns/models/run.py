@@ -14,6 +14,7 @@ class Run(models.Model):
     scheduled_at = models.DateTimeField(_("scheduled at"))
     state = models.CharField(_("state"), max_length=12, choices=RunState.choices, default=RunState.PLANNING)
     content = models.JSONField(_("content"), default=dict, editable=False)
+    timing = models.JSONField(_("hours"), default=dict, editable=False)
     planned = models.PositiveIntegerField(_("planned"), default=0)
     excluded = models.PositiveIntegerField(_("left out"), default=0)
     created_at = models.DateTimeField(_("created at"))

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Min, QuerySet
 
 from campaigns.content import Content
+from campaigns.hours import Timing
 from campaigns.models import Batch, Delivery
 from campaigns.months import month_of
 from campaigns.reasons import ExclusionReason
@@ -36,17 +37,20 @@ class ClaimedBatch:
     run_uid: UUID
     month: date
     step: int
+    wave: int
     first_profile: int
     last_profile: int
     purpose_id: int
     channel: str
     content: Content
+    timing: Timing
 
     def deliveries(self) -> QuerySet[Delivery]:
         return Delivery.objects.filter(
             run=self.run_id,
             month=self.month,
             step=self.step,
+            wave=self.wave,
             profile__gte=self.first_profile,
             profile__lte=self.last_profile,
         )
@@ -162,9 +166,11 @@ def _claimed(batch: Batch) -> ClaimedBatch:
         run_uid=run.uid,
         month=month_of(run),
         step=batch.step,
+        wave=batch.wave,
         first_profile=batch.first_profile,
         last_profile=batch.last_profile,
         purpose_id=run.campaign.purpose_id,
         channel=run.campaign.channel.kind,
         content=Content(**run.content),
+        timing=Timing(**run.timing),
     )

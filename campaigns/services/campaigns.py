@@ -110,7 +110,7 @@ def cancel(*, campaign: Campaign, user: User, now: datetime) -> Campaign:
 
 def lock(campaign: Campaign) -> Campaign:
     """The campaign as it is stored now, locked until the transaction ends, with what it is made of."""
-    related = Campaign.objects.select_related("template", "channel", "segment", "purpose")
+    related = Campaign.objects.select_related("template", "channel", "segment", "purpose", "window")
     return related.select_for_update(of=("self",)).get(pk=campaign.pk)
 
 
