@@ -14,6 +14,7 @@ from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
 from campaigns import reasons
+from campaigns.admin import timing
 from campaigns.content import digest
 from campaigns.models import Campaign
 from campaigns.selectors import deliveries
@@ -54,7 +55,7 @@ def _dialog(title: Any, description: Any, submit: Any) -> dict[str, Any]:
 class CampaignAdmin(ModelAdmin):
     """Who gets what, when, and what came of it."""
 
-    fields = ["key", "name", "purpose", "segment", "template", "channel", "scheduled_at"]
+    fields = ["key", "name", "purpose", "segment", "template", "channel", "scheduled_at", "window", "latest_hours"]
     list_display = ["name", "status", "segment", "purpose", "scheduled_at", "planned", "excluded"]
     list_filter = ["state", "purpose", "channel"]
     search_fields = ["name", "key"]
@@ -187,5 +188,6 @@ def _overview(campaign: Campaign) -> dict[str, Any]:
         "share_done": 100 * (planned - open_ones) // planned if planned else 0,
         "states": [(state, labels[DeliveryState(state)], count) for state, count in by_state.items()],
         "reasons": [(code, reasons.label(code), count, 100 * count // excluded) for code, count in by_reason.items()],
+        "timing": timing.context(campaign, rows),
         "runs": list(campaign.runs.all()),
     }

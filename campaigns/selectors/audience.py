@@ -12,8 +12,8 @@ from segments.address_kinds import ADDRESS_KINDS
 from segments.models import Identity, SegmentMembership
 
 
-def people(campaign: Campaign, now: datetime) -> QuerySet[SegmentMembership, tuple[int, bytes | None, str]]:
-    """Profile id, address digest, and '' or the reason to leave them out, of everybody in the campaign's segment."""
+def people(campaign: Campaign, now: datetime) -> QuerySet[SegmentMembership, tuple[int, bytes | None, str, str]]:
+    """Profile id, address digest, '' or the reason to leave them out, and time zone, of everybody in the segment."""
     primary = Q(profile__identities__kind=ADDRESS_KINDS[campaign.channel.kind], profile__identities__is_primary=True)
     members = SegmentMembership.objects.filter(segment=campaign.segment_id)
     return (
@@ -23,7 +23,7 @@ def people(campaign: Campaign, now: datetime) -> QuerySet[SegmentMembership, tup
                 digest="address__digest", purpose_id=campaign.purpose_id, channel=campaign.channel.kind, now=now
             )
         )
-        .values_list("profile_id", "address__digest", "reason")
+        .values_list("profile_id", "address__digest", "reason", "profile__timezone")
     )
 
 

@@ -54,12 +54,12 @@ WITH zone AS (
 """
 IN_ZONES = """
     SELECT member.profile_id, member.digest, member.reason, reach.first, reach.times
-    FROM ({people}) AS member (profile_id, digest, reason)
-    LEFT JOIN segments_profile AS zoned ON zoned.subject_id = member.profile_id
-    LEFT JOIN reach ON reach.name = coalesce(nullif(zoned.timezone, ''), %s)
+    FROM ({people}) AS member (profile_id, digest, reason, timezone)
+    LEFT JOIN reach ON reach.name = coalesce(nullif(member.timezone, ''), %s)
 """
 AT_ONCE = (
-    "SELECT member.*, %s::timestamptz, NULL::tstzmultirange FROM ({people}) AS member (profile_id, digest, reason)"
+    "SELECT profile_id, digest, reason, %s::timestamptz, NULL::tstzmultirange "
+    "FROM ({people}) AS member (profile_id, digest, reason, timezone)"
 )
 PLANNED = """
 {reach}
@@ -90,7 +90,7 @@ def planned(
 ) -> tuple[str, list[Any]]:
     """SQL of profile id, address digest, '' or the reason to leave them out, when to send, and the wave.
 
-    `people` is SQL of the first three. The time is the first at or after `at` that hours and caps allow; who would
+    `people` is SQL of the first three and the time zone. The time is the first at or after `at` that hours and caps allow; who would
     have to wait for more than a week is left out.
     """
     latest = at + LONGEST_WAIT

@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 
 from campaigns import rendering
 from campaigns.channels import SUPPORTED
-from campaigns.content import digest
+from campaigns.content import digest, timing_of
 from campaigns.models import Batch, Campaign, Delivery, Run
 from campaigns.months import month_of
 from campaigns.reasons import ExclusionReason
+from campaigns.selectors import moments
 from campaigns.states import (
     CAMPAIGN_TRANSITIONS,
     DELIVERY_TRANSITIONS,
@@ -154,6 +155,8 @@ def _check(campaign: Campaign) -> None:
         raise CampaignError("template", _("The template is for another kind of channel."))
     if not campaign.purpose.is_active:
         raise CampaignError("purpose", _("The purpose is not in use any more."))
+    if not timing_of(campaign).with_quiet(moments.quiet(channel.kind)).week():
+        raise CampaignError("window", _("All hours of the window are quiet hours."))
     try:
         rendering.validate(subject=template.subject, text=template.text, html=template.html)
     except rendering.TemplateError as error:

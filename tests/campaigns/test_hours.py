@@ -139,7 +139,7 @@ def test_postgresql_finds_the_same_moment(
 def _by_postgresql(hours: Hours, zones: tuple[str, ...] | list[str], at: datetime) -> dict[str, datetime | None]:
     """What planning gives people in these zones, who have nothing else against them."""
     people = {name: _person(number, name) for number, name in enumerate(zones)}
-    asked = "SELECT unnest(%s::bigint[]), NULL::bytea, ''"
+    asked = "SELECT subject_id, NULL::bytea, '', timezone FROM segments_profile WHERE subject_id = ANY(%s)"
     sql, params = moments.planned(asked, [list(people.values())], hours=hours, at=at)
     with connection.cursor() as cursor:
         cursor.execute(sql, params)

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission, User
 from factory.django import DjangoModelFactory
 
 from campaigns.content import content_of
-from campaigns.models import Batch, Campaign, Delivery, MessageTemplate, Run, SendingChannel
+from campaigns.models import Batch, Campaign, Delivery, MessageTemplate, Run, SendingChannel, SendWindow
 from campaigns.services import campaigns
 from campaigns.states import DeliveryState
 from compliance.channels import Channel
@@ -77,6 +77,14 @@ class CampaignFactory(DjangoModelFactory[Campaign]):
     template = factory.SubFactory(MessageTemplateFactory)
     channel = factory.SubFactory(SendingChannelFactory)
     scheduled_at = DUE
+
+
+class SendWindowFactory(DjangoModelFactory[SendWindow]):
+    class Meta:
+        model = SendWindow
+
+    name = factory.Sequence(lambda number: f"window {number}")
+    hours = "12:00-13:30, 20:00-22:00"
 
 
 class RunFactory(DjangoModelFactory[Run]):
