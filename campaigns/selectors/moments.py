@@ -90,8 +90,8 @@ def planned(
 ) -> tuple[str, list[Any]]:
     """SQL of profile id, address digest, '' or the reason to leave them out, when to send, and the wave.
 
-    `people` is SQL of the first three and the time zone. The time is the first at or after `at` that hours and caps allow; who would
-    have to wait for more than a week is left out.
+    `people` is SQL of the first three and the time zone. The time is the first at or after `at` that hours and caps
+    allow; who would have to wait for more than a week is left out.
     """
     latest = at + LONGEST_WAIT
     reach, reach_params = ("", []) if hours.any_time else (REACH, _reach_params(hours, at))
