@@ -7,6 +7,7 @@ from typing import Any
 
 import rfc8785
 
+from campaigns.hours import Timing
 from campaigns.message_rules import MessageRules, rules_for
 from campaigns.mime import Sender
 from campaigns.models import Campaign, CampaignKind
@@ -59,6 +60,14 @@ def content_of(campaign: Campaign) -> Content:
     )
 
 
+def timing_of(campaign: Campaign) -> Timing:
+    """What the campaign says about hours as it stands now."""
+    window = campaign.window
+    if window is None:
+        return Timing(latest_hours=campaign.latest_hours)
+    return Timing(window=window.hours, weekdays=tuple(sorted(window.weekdays)), latest_hours=campaign.latest_hours)
+
+
 def digest(campaign: Campaign) -> str:
     """SHA-256, in hex, of everything an approval covers: what is said, to whom, why, on which channel and when."""
     covered: dict[str, Any] = {
@@ -67,6 +76,7 @@ def digest(campaign: Campaign) -> str:
         "segment": {"key": campaign.segment.key, "definition": campaign.segment.definition},
         "channel": {"key": campaign.channel.key, "kind": campaign.channel.kind},
         "template": {"key": campaign.template.key, "kind": campaign.template.kind},
+        "timing": timing_of(campaign).to_json(),
         **_schedule(campaign),
     }
     return hashlib.sha256(rfc8785.dumps(covered)).hexdigest()

@@ -9,6 +9,8 @@ from compliance.reasons import GateReason
 class ExclusionReason(models.TextChoices):
     NO_ADDRESS = "no_address", _("No address on this channel")
     FREQUENCY_CAP = "frequency_cap", _("Would get too many messages")
+    NO_MOMENT = "no_moment", _("No allowed hour within a week")
+    TOO_LATE = "too_late", _("Held up for too long")
     CAMPAIGN_CANCELLED = "campaign_cancelled", _("Campaign was cancelled")
 
 

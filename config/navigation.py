@@ -19,6 +19,8 @@ GROUPS: list[tuple[Any, list[Item]]] = [
             (_("Deliveries"), "campaigns.delivery", "outgoing_mail"),
             (_("Sending channels"), "campaigns.sendingchannel", "cell_tower"),
             (_("Frequency caps"), "campaigns.frequencycap", "speed"),
+            (_("Send windows"), "campaigns.sendwindow", "schedule_send"),
+            (_("Quiet hours"), "campaigns.quiethours", "bedtime"),
             (_("Batches"), "campaigns.batch", "stacks"),
         ],
     ),

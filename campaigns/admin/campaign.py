@@ -17,7 +17,7 @@ from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
 from campaigns import reasons
-from campaigns.admin import campaign_form
+from campaigns.admin import campaign_form, timing
 from campaigns.admin.campaign_form import SCHEDULE, CampaignForm
 from campaigns.content import digest
 from campaigns.models import Campaign, CampaignKind
@@ -66,6 +66,7 @@ class CampaignAdmin(ModelAdmin):
     form = CampaignForm
     fields = [
         "key", "name", "purpose", "segment", "template", "channel", "kind", "scheduled_at", *SCHEDULE, "next_times",
+        "window", "latest_hours",
     ]  # fmt: skip
     conditional_fields = campaign_form.CONDITIONS
     list_display = ["name", "kind", "status", "segment", "purpose", "next_time", "planned", "excluded"]
@@ -261,5 +262,6 @@ def _overview(campaign: Campaign) -> dict[str, Any]:
         "share_done": 100 * (planned - open_ones) // planned if planned else 0,
         "states": [(state, labels[DeliveryState(state)], count) for state, count in by_state.items()],
         "reasons": [(code, reasons.label(code), count, 100 * count // excluded) for code, count in by_reason.items()],
+        "timing": timing.context(campaign, rows),
         "runs": list(campaign.runs.order_by("-scheduled_at")[:LATEST_RUNS]),
     }

@@ -47,7 +47,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
     search_fields = ["profile_id"]
     search_help_text = _("Public id of the person")
     fields = [
-        "person", "run", "step", "channel", "status", "why", "error", "due_at", "attempts", "changed_at", "sent_at",
+        "person", "run", "step", "channel", "status", "why", "error", "due_at", "put_off_from", "attempts",
+        "changed_at", "sent_at",
     ]  # fmt: skip
     readonly_fields = fields
     actions_detail = ["was_sent", "was_not_sent"]

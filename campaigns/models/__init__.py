@@ -4,6 +4,7 @@ from campaigns.models.delivery import Delivery
 from campaigns.models.frequency_cap import CapAction, CapClock, CapUnit, FrequencyCap
 from campaigns.models.inbox_message import InboxMessage
 from campaigns.models.run import Run
+from campaigns.models.send_window import QuietHours, SendWindow, Weekday
 from campaigns.models.sending_channel import SendingChannel
 from campaigns.models.template import MessageTemplate
 
@@ -18,6 +19,9 @@ __all__ = [
     "FrequencyCap",
     "InboxMessage",
     "MessageTemplate",
+    "QuietHours",
     "Run",
+    "SendWindow",
     "SendingChannel",
+    "Weekday",
 ]

@@ -6,10 +6,14 @@ from campaigns.states import BatchState
 
 
 class Batch(models.Model):
-    """A range of profile ids within a run that one worker claims at once, for as long as its lease lasts."""
+    """A range of profile ids within a run that one worker claims at once, for as long as its lease lasts.
+
+    Of the deliveries in the range, those of its wave are its own; ranges of other waves may overlap.
+    """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="batches", verbose_name=_("run"))
     step = models.PositiveSmallIntegerField(_("step"), default=0)
+    wave = models.PositiveSmallIntegerField(_("wave"), default=0, db_default=0)
     first_profile = models.BigIntegerField(_("first profile"))
     last_profile = models.BigIntegerField(_("last profile"))
     due_at = models.DateTimeField(_("due at"))

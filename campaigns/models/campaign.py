@@ -1,8 +1,11 @@
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.hours import LATEST_HOURS
 from campaigns.models.recurrence import RECURRENCE_CONSTRAINTS, Recurrence
+from campaigns.models.send_window import SendWindow
 from campaigns.models.sending_channel import SendingChannel
 from campaigns.models.template import MessageTemplate
 from campaigns.states import CampaignState
@@ -35,6 +38,14 @@ class Campaign(Recurrence):
     )
     kind = models.CharField(_("kind"), max_length=12, choices=CampaignKind.choices, default=CampaignKind.ONCE)
     scheduled_at = models.DateTimeField(_("send at"), null=True, blank=True)
+    window = models.ForeignKey(
+        SendWindow, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns",
+        verbose_name=_("send window"), help_text=_("in each person's own time zone; empty for any hour"),
+    )  # fmt: skip
+    latest_hours = models.PositiveSmallIntegerField(
+        _("not later than"), default=LATEST_HOURS, validators=[MinValueValidator(1)],
+        help_text=_("so many hours after its time, a message that was held up is not sent any more"),
+    )  # fmt: skip
     state = models.CharField(
         _("state"), max_length=12, choices=CampaignState.choices, default=CampaignState.DRAFT, editable=False
     )

@@ -16,6 +16,9 @@ class Delivery(models.Model):
     single key, so `id` plays that part. The foreign keys carry no database constraint: rows are planned set-based from
     rows just read, and a delivery outlives an erased profile. A trigger touches the people of deliveries that come to
     count as received, or do so no more (0005_touch_when_delivery_changes).
+
+    `wave` tells when the clocks of the person's time zone first allow a message: in minutes after the run's time. Those
+    of one wave are sent together. `put_off_from` is when a message was due that came too late for its hours.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -28,12 +31,14 @@ class Delivery(models.Model):
         verbose_name=_("profile"),
     )  # fmt: skip
     step = models.PositiveSmallIntegerField(_("step"), default=0)
+    wave = models.PositiveSmallIntegerField(_("wave"), default=0, db_default=0)
     month = models.DateField(_("month"))
     channel = models.CharField(_("channel"), max_length=12, choices=Channel.choices)
     state = models.CharField(_("state"), max_length=12, choices=DeliveryState.choices)
     reason = models.CharField(_("reason"), max_length=64, blank=True)
     address_digest = models.BinaryField(_("address digest"), max_length=32, null=True, editable=False)
     due_at = models.DateTimeField(_("due at"))
+    put_off_from = models.DateTimeField(_("put off from"), null=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     changed_at = models.DateTimeField(_("changed at"))
     sent_at = models.DateTimeField(_("sent at"), null=True)

@@ -19,6 +19,7 @@ class Run(models.Model):
     state = models.CharField(_("state"), max_length=12, choices=RunState.choices, default=RunState.PLANNING)
     reason = models.CharField(_("reason"), max_length=24, choices=SkipReason.choices, blank=True, default="")
     content = models.JSONField(_("content"), default=dict, editable=False)
+    timing = models.JSONField(_("hours"), default=dict, editable=False)
     planned = models.PositiveIntegerField(_("planned"), default=0)
     excluded = models.PositiveIntegerField(_("left out"), default=0)
     created_at = models.DateTimeField(_("created at"))

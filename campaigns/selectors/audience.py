@@ -27,18 +27,19 @@ NO_ADDRESS = Cast(Value(None), BinaryField())
 """In-app messages and webhooks reach the person themself: no address is looked up, and none can be suppressed."""
 
 
-def people(campaign: Campaign, now: datetime) -> QuerySet[SegmentMembership, tuple[int, bytes | None, str]]:
-    """Profile id, address digest, and '' or the reason to leave them out, of everybody in the campaign's segment."""
+def people(campaign: Campaign, now: datetime) -> QuerySet[SegmentMembership, tuple[int, bytes | None, str, str]]:
+    """Profile id, address digest, '' or the reason to leave them out, and time zone, of everybody in the segment."""
     members = SegmentMembership.objects.filter(segment=campaign.segment_id)
     kind = campaign.channel.kind
     if kind not in ADDRESS_KINDS:
         reason = _reason(digest=None, purpose_id=campaign.purpose_id, channel=kind, now=now)
-        return members.annotate(no_address=NO_ADDRESS, reason=reason).values_list("profile_id", "no_address", "reason")
+        unaddressed = members.annotate(no_address=NO_ADDRESS, reason=reason)
+        return unaddressed.values_list("profile_id", "no_address", "reason", "profile__timezone")
     primary = Q(profile__identities__kind=ADDRESS_KINDS[kind], profile__identities__is_primary=True)
     return (
         members.annotate(address=FilteredRelation("profile__identities", condition=primary))
         .annotate(reason=_reason(digest="address__digest", purpose_id=campaign.purpose_id, channel=kind, now=now))
-        .values_list("profile_id", "address__digest", "reason")
+        .values_list("profile_id", "address__digest", "reason", "profile__timezone")
     )
 
 

@@ -53,16 +53,15 @@ PROFILE_JOIN = "LEFT JOIN segments_profile AS capped_profile ON capped_profile.s
 
 @dataclass(frozen=True)
 class CappedSql:
-    """Joins to a relation `person` with a column `profile_id`, and two expressions over them, with their parameters.
+    """Joins to a relation `person` with columns `profile_id` and `at`, with their parameters, and two expressions.
 
-    `dropped`: whether a cap leaves the person out at the given time. `allowed_at`: from when on the person may be
+    `dropped`: whether a cap leaves the person out at that time. `allowed_at`: from when on the person may be
     written to by the caps that put off; null where none does.
     """
 
     joins: str
     joins_params: list[Any]
     dropped: str
-    dropped_params: list[Any]
     allowed_at: str
 
 
@@ -74,7 +73,10 @@ def active(channel: str) -> list[FrequencyCap]:
 def capped(
     caps: Sequence[FrequencyCap], *, at: datetime, states: Sequence[str], people: Sequence[int] | None = None
 ) -> CappedSql:
-    """What the caps say of a message at `at`. Messages in `states` count; `people` limits the question to these."""
+    """What the caps say of a message at the time `person.at`, which is not before `at`.
+
+    Messages in `states` count; `people` limits the question to these.
+    """
     limited = LIMITED if people is not None else ""
     joins, params = [PROFILE_JOIN], list[Any]()
     dropping, deferring = list[str](), list[str]()
@@ -91,8 +93,7 @@ def capped(
     return CappedSql(
         joins="\n".join(joins),
         joins_params=params,
-        dropped=" OR ".join(f"coalesce({allowed} > %s, false)" for allowed in dropping) or "false",
-        dropped_params=[at] * len(dropping),
+        dropped=" OR ".join(f"coalesce({allowed} > person.at, false)" for allowed in dropping) or "false",
         allowed_at=f"GREATEST({', '.join(deferring)})" if deferring else "NULL::timestamptz",
     )
 
@@ -103,8 +104,8 @@ def held(caps: Sequence[FrequencyCap], *, people: Sequence[int], now: datetime) 
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT person.profile_id, {asked.dropped}, {asked.allowed_at} "  # noqa: S608  (put together here)
-            f"FROM unnest(%s::bigint[]) AS person (profile_id) {asked.joins}",
-            [*asked.dropped_params, list(people), *asked.joins_params],
+            f"FROM (SELECT unnest(%s::bigint[]), %s::timestamptz) AS person (profile_id, at) {asked.joins}",
+            [list(people), now, *asked.joins_params],
         )
         rows = cursor.fetchall()
     return {

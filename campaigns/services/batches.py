@@ -11,6 +11,7 @@ from django.db.models import Min, QuerySet
 
 from campaigns.channels import Route
 from campaigns.content import Content
+from campaigns.hours import Timing
 from campaigns.models import Batch, Delivery
 from campaigns.months import month_of
 from campaigns.reasons import ExclusionReason
@@ -38,18 +39,21 @@ class ClaimedBatch:
     run_uid: UUID
     month: date
     step: int
+    wave: int
     first_profile: int
     last_profile: int
     purpose_id: int
     channel: str
     content: Content
     route: Route
+    timing: Timing
 
     def deliveries(self) -> QuerySet[Delivery]:
         return Delivery.objects.filter(
             run=self.run_id,
             month=self.month,
             step=self.step,
+            wave=self.wave,
             profile__gte=self.first_profile,
             profile__lte=self.last_profile,
         )
@@ -165,10 +169,12 @@ def _claimed(batch: Batch) -> ClaimedBatch:
         run_uid=run.uid,
         month=month_of(run),
         step=batch.step,
+        wave=batch.wave,
         first_profile=batch.first_profile,
         last_profile=batch.last_profile,
         purpose_id=run.campaign.purpose_id,
         channel=channel.kind,
         content=Content(**run.content),
         route=route_of(channel),
+        timing=Timing(**run.timing),
     )

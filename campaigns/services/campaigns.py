@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 from campaigns import rendering
 from campaigns.adapters import fits
 from campaigns.channels import SUPPORTED
-from campaigns.content import digest
+from campaigns.content import digest, timing_of
 from campaigns.crontabs import FIELDS, CrontabError, read
 from campaigns.models import Batch, Campaign, CampaignKind, Delivery, Run
 from campaigns.months import month_of
 from campaigns.reasons import ExclusionReason
-from campaigns.services import alarms
+from campaigns.selectors import moments
 from campaigns.selectors.routes import rules_of
+from campaigns.services import alarms
 from campaigns.states import (
     CAMPAIGN_TRANSITIONS,
     DELIVERY_TRANSITIONS,
@@ -167,7 +168,7 @@ def check_schedule(campaign: Campaign, now: datetime) -> None:
 
 def lock(campaign: Campaign) -> Campaign:
     """The campaign as it is stored now, locked until the transaction ends, with what it is made of."""
-    related = Campaign.objects.select_related("template", "channel", "segment", "purpose")
+    related = Campaign.objects.select_related("template", "channel", "segment", "purpose", "window")
     return related.select_for_update(of=("self",)).get(pk=campaign.pk)
 
 
@@ -216,6 +217,8 @@ def _check(campaign: Campaign, now: datetime) -> None:
         raise CampaignError("channel", _("The sending channel has no way out of its kind."))
     if channel.kind == Channel.SMS and not channel.optout_text:
         raise CampaignError("channel", _("The sending channel needs an opt-out text."))
+    if not timing_of(campaign).with_quiet(moments.quiet(channel.kind)).week():
+        raise CampaignError("window", _("All hours of the window are quiet hours."))
     try:
         rules = rules_of(channel)
         rendering.validate(subject=template.subject, text=template.text, html=template.html, rules=rules)

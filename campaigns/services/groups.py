@@ -19,7 +19,9 @@ from django.db.models import F, QuerySet
 from campaigns.models import Delivery, Run
 from campaigns.reasons import ExclusionReason
 from campaigns.selectors import audience, caps
+from campaigns.services import lateness
 from campaigns.services.batches import LEASE, ClaimedBatch
+from campaigns.services.lateness import PutOff
 from campaigns.states import DELIVERY_TRANSITIONS, DeliveryState, RunState, sources
 from compliance.models import Subject
 from segments.address_kinds import ADDRESS_KINDS
@@ -119,6 +121,8 @@ class _Candidate:
     profile_id: int
     digest: bytes | None
     attempts: int
+    due_at: datetime
+    put_off_from: datetime | None
     reason_now: str
     address_now: bytes | None
 
@@ -128,28 +132,30 @@ def _candidates(batch: ClaimedBatch, size: int, now: datetime) -> list[_Candidat
     planned = batch.deliveries().filter(state=DeliveryState.PLANNED, due_at__lte=now)
     asked = audience.with_reason(planned, purpose_id=batch.purpose_id, channel=batch.channel, now=now)
     locked = asked.order_by("profile_id").select_for_update(skip_locked=True)
-    fields = ("pk", "profile_id", "address_digest", "attempts", "reason_now", "address_now")
+    fields = ("pk", "profile_id", "address_digest", "attempts", "due_at", "put_off_from", "reason_now", "address_now")
     return [
-        _Candidate(pk, profile, _bytes(digest), attempts, reason, _bytes(address))
-        for pk, profile, digest, attempts, reason, address in locked.values_list(*fields)[:size]
+        _Candidate(pk, profile, _bytes(digest), attempts, due, put_off, reason, _bytes(address))
+        for pk, profile, digest, attempts, due, put_off, reason, address in locked.values_list(*fields)[:size]
     ]
 
 
 def _claim(batch: ClaimedBatch, rows: Sequence[_Candidate], now: datetime) -> list[Claimed]:
     claimed: list[Claimed] = []
     excluded: dict[str, list[int]] = defaultdict(list)
+    put_off: dict[PutOff, list[int]] = defaultdict(list)
     held = _held(batch, rows, now)
     addressed = batch.channel in ADDRESS_KINDS
+    judged = lateness.judge(rows, timing=batch.timing, channel=batch.channel, held=held, now=now)
     for row in rows:
-        until = held.get(row.profile_id, now)
+        answer = judged.get(row.profile_id)
         reachable = row.address_now or not addressed
         reason = row.reason_now or ("" if reachable else ExclusionReason.NO_ADDRESS.value)
         if reason:
             excluded[reason].append(row.profile_id)
-        elif until is None:
-            excluded[ExclusionReason.FREQUENCY_CAP.value].append(row.profile_id)
-        elif until > now:
-            _planned(batch, [row.profile_id]).update(due_at=until, changed_at=now)
+        elif isinstance(answer, PutOff):
+            put_off[answer].append(row.profile_id)
+        elif answer is not None:
+            excluded[answer.value].append(row.profile_id)
         elif addressed and (row.digest is None or row.address_now != row.digest):
             # The person has another address now. It becomes the delivery's, and the gate is asked about it next.
             _planned(batch, [row.profile_id]).update(address_digest=row.address_now, changed_at=now)
@@ -157,6 +163,9 @@ def _claim(batch: ClaimedBatch, rows: Sequence[_Candidate], now: datetime) -> li
             claimed.append(Claimed(row.delivery_id, row.profile_id, row.digest, row.attempts + 1))
     for reason, profiles in excluded.items():
         _planned(batch, profiles).update(state=DeliveryState.EXCLUDED, reason=reason, changed_at=now)
+    for answer, profiles in put_off.items():
+        later = _planned(batch, profiles)
+        later.update(due_at=answer.until, put_off_from=answer.late_since, changed_at=now)
     if claimed:
         mine = _planned(batch, [one.profile_id for one in claimed])
         mine.update(state=DeliveryState.CLAIMED, attempts=F("attempts") + 1, changed_at=now)

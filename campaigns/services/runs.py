@@ -7,11 +7,11 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Count, Exists, OuterRef
 
-from campaigns.content import content_of
+from campaigns.content import content_of, timing_of
+from campaigns.hours import Hours, Timing
 from campaigns.models import Batch, Campaign, CampaignKind, Run
 from campaigns.months import month_of
-from campaigns.reasons import ExclusionReason
-from campaigns.selectors import audience, deliveries
+from campaigns.selectors import audience, deliveries, moments
 from campaigns.selectors import caps as cap_selectors
 from campaigns.services import campaigns
 from campaigns.states import RUN_TRANSITIONS, BatchState, CampaignState, DeliveryState, RunState, sources
@@ -25,33 +25,31 @@ logger = logging.getLogger(__name__)
 OPEN = [RunState.PLANNING, RunState.SENDING]
 
 INSERT = """
-INSERT INTO campaigns_delivery (run_id, profile_id, step, month, channel, state, reason, address_digest, due_at,
+INSERT INTO campaigns_delivery (run_id, profile_id, step, wave, month, channel, state, reason, address_digest, due_at,
                                 attempts, changed_at, error)
-SELECT %s, person.profile_id, 0, %s, %s, CASE person.reason WHEN '' THEN 'planned' ELSE 'excluded' END, person.reason,
-       person.digest, person.due_at, 0, %s, ''
-FROM ({people}) AS person (profile_id, digest, reason, due_at)
+SELECT %s, person.profile_id, 0, person.wave, %s, %s, CASE person.reason WHEN '' THEN 'planned' ELSE 'excluded' END,
+       person.reason, person.digest, person.due_at, 0, %s, ''
+FROM ({people}) AS person (profile_id, digest, reason, due_at, wave)
 ORDER BY person.profile_id
 ON CONFLICT DO NOTHING
 """
-# A person whom a cap would put off for longer than a week is left out.
-CAPPED = """
-SELECT person.profile_id, person.digest,
-       CASE WHEN person.reason = '' AND ({dropped} OR coalesce({allowed_at} > %s, false)) THEN %s
-            ELSE person.reason END,
-       GREATEST(%s, {allowed_at})
-FROM ({people}) AS person (profile_id, digest, reason)
-{joins}
-"""
 PLAN_LOCK = 0x48454544_06
+SMALLEST_BLOCK = 5000  # people
+# The people of one wave (see `Delivery`) lie scattered among the others. To claim some of them is to read a range, so
+# the ranges are kept short: batches are made within blocks of people.
 DIVIDE = """
-INSERT INTO campaigns_batch (run_id, step, first_profile, last_profile, due_at, state, claimed_by, attempts)
-SELECT %s, 0, min(profile_id), max(profile_id), %s, 'pending', '', 0
+INSERT INTO campaigns_batch (run_id, step, wave, first_profile, last_profile, due_at, state, claimed_by, attempts)
+SELECT %(run)s, 0, wave, min(profile_id), max(profile_id), min(due_at), 'pending', '', 0
 FROM (
-    SELECT profile_id, (row_number() OVER (ORDER BY profile_id) - 1) / %s AS place
-    FROM campaigns_delivery WHERE run_id = %s AND month = %s AND step = 0 AND state = 'planned'
-) AS planned
-GROUP BY place
-ORDER BY place
+    SELECT profile_id, wave, due_at, block,
+           (row_number() OVER (PARTITION BY block, wave ORDER BY profile_id) - 1) / %(size)s AS place
+    FROM (
+        SELECT profile_id, wave, due_at, (row_number() OVER (ORDER BY profile_id) - 1) / %(block)s AS block
+        FROM campaigns_delivery WHERE run_id = %(run)s AND month = %(month)s AND step = 0 AND state = 'planned'
+    ) AS planned
+) AS placed
+GROUP BY block, wave, place
+ORDER BY block, wave, place
 ON CONFLICT DO NOTHING
 """
 
@@ -77,7 +75,7 @@ def launch_due(*, now: datetime, actor: str) -> list[Run]:
 
 @transaction.atomic
 def _launch(pk: int, *, now: datetime, actor: str) -> Run | None:
-    waiting = Campaign.objects.select_related("template", "channel", "segment", "purpose").filter(
+    waiting = Campaign.objects.select_related("template", "channel", "segment", "purpose", "window").filter(
         pk=pk, state=CampaignState.APPROVED
     )
     campaign = waiting.select_for_update(of=("self",), skip_locked=True).first()
@@ -92,7 +90,11 @@ def _launch(pk: int, *, now: datetime, actor: str) -> Run | None:
 def start(*, campaign: Campaign, scheduled_at: datetime, now: datetime, actor: str) -> Run:
     """A run of the campaign as it was approved, in the transaction of the caller, who holds the campaign's lock."""
     run = Run.objects.create(
-        campaign=campaign, scheduled_at=scheduled_at, content=content_of(campaign).to_json(), created_at=now
+        campaign=campaign,
+        scheduled_at=scheduled_at,
+        content=content_of(campaign).to_json(),
+        timing=timing_of(campaign).to_json(),
+        created_at=now,
     )
     approved = campaign.approved_content
     _leaf(run, "run.launched", actor=actor, now=now, campaign=campaign.key, content_sha256=approved)
@@ -118,11 +120,14 @@ def _write_plan(run: Run, *, now: datetime, actor: str) -> None:
     campaign = Campaign.objects.select_related("channel", "segment").get(pk=run.campaign_id)
     if campaign.segment.is_active:
         segments.refresh(segment=campaign.segment, now=now, actor=actor)
-    people, params = _people(run, campaign, now)
+    hours = Timing(**run.timing).with_quiet(moments.quiet(campaign.channel.kind))
+    people, params = _people(run, campaign, hours, now)
     month = month_of(run)
     with connection.cursor() as cursor:
         cursor.execute(INSERT.format(people=people), [run.pk, month, campaign.channel.kind, now, *params])
-        cursor.execute(DIVIDE, [run.pk, run.scheduled_at, campaign.channel.batch_size, run.pk, month])
+        size = campaign.channel.batch_size
+        block = size if hours.any_time else max(size * 10, SMALLEST_BLOCK)
+        cursor.execute(DIVIDE, {"run": run.pk, "month": month, "size": size, "block": block})
     reasons = _reasons(run)
     run.planned = reasons.pop("", 0)
     run.excluded = sum(reasons.values())
@@ -132,24 +137,21 @@ def _write_plan(run: Run, *, now: datetime, actor: str) -> None:
     _leaf(run, "run.planned", actor=actor, now=now, planned=run.planned, excluded=reasons)
 
 
-def _people(run: Run, campaign: Campaign, now: datetime) -> tuple[str, list[Any]]:
-    """SQL of everybody in the segment: profile id, address digest, '' or the reason to leave them out, when to send.
+def _people(run: Run, campaign: Campaign, hours: Hours, now: datetime) -> tuple[str, list[Any]]:
+    """SQL of everybody in the segment, see `moments.planned`.
 
     With frequency caps, runs are planned one after the other, so that each counts what the others planned.
     """
     people, params = audience.people(campaign, now).query.sql_with_params()
     caps = cap_selectors.active(campaign.channel.kind)
+    at = run.scheduled_at
     if not caps:
-        return f"SELECT person.*, %s::timestamptz FROM ({people}) AS person", [run.scheduled_at, *params]  # noqa: S608
+        return moments.planned(people, [*params], hours=hours, at=at)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PLAN_LOCK])
-    at = run.scheduled_at
     states = [DeliveryState.PLANNED, *cap_selectors.REACHED]
     capped = cap_selectors.capped(caps, at=at, states=states)
-    sql = CAPPED.format(people=people, joins=capped.joins, dropped=capped.dropped, allowed_at=capped.allowed_at)
-    latest = at + cap_selectors.LONGEST_DEFERRAL
-    reason = ExclusionReason.FREQUENCY_CAP.value
-    return sql, [*capped.dropped_params, latest, reason, at, *params, *capped.joins_params]
+    return moments.planned(people, [*params], hours=hours, capped=capped, at=at)
 
 
 def finish_done(*, now: datetime) -> list[Run]:

@@ -9,7 +9,16 @@ from factory.django import DjangoModelFactory
 
 from campaigns import credentials
 from campaigns.content import content_of
-from campaigns.models import Batch, Campaign, CampaignKind, Delivery, MessageTemplate, Run, SendingChannel
+from campaigns.models import (
+    Batch,
+    Campaign,
+    CampaignKind,
+    Delivery,
+    MessageTemplate,
+    Run,
+    SendingChannel,
+    SendWindow,
+)  # fmt: skip
 from campaigns.services import campaigns
 from campaigns.states import DeliveryState
 from compliance.channels import Channel
@@ -91,6 +100,14 @@ class RecurringCampaignFactory(CampaignFactory):
     month_of_year = "*"
     day_of_week = "*"
     timezone = "Europe/Berlin"
+
+
+class SendWindowFactory(DjangoModelFactory[SendWindow]):
+    class Meta:
+        model = SendWindow
+
+    name = factory.Sequence(lambda number: f"window {number}")
+    hours = "12:00-13:30, 20:00-22:00"
 
 
 class RunFactory(DjangoModelFactory[Run]):

@@ -126,6 +126,8 @@ NONE = {
     "campaigns.FrequencyCap": {
         "id", "name", "segment", "channel", "most", "periods", "unit", "clock", "action", "is_active",
     },
+    "campaigns.QuietHours": {"id", "channel", "hours", "is_active"},
+    "campaigns.SendWindow": {"id", "name", "hours", "weekdays"},
     "segments.SegmentVersion": {"id", "segment", "version", "definition", "created_at", "created_by"},
     "segments.Source": {"id", "key", "name", "created_at"},
     "segments.Touch": {"id"},
@@ -140,22 +142,25 @@ NONE = {
     "segments.TagGain": {"id", "tag", "event_name", "gain"},
     "segments.TagParameter": {"id", "tag", "name", "value", "description"},
     "campaigns.Batch": {
-        "id", "run", "step", "first_profile", "last_profile", "due_at", "state", "lease_until", "claimed_by",
+        "id", "run", "step", "wave", "first_profile", "last_profile", "due_at", "state", "lease_until", "claimed_by",
         "attempts",
     },
     "campaigns.Campaign": {
         "id", "uid", "key", "name", "purpose", "segment", "template", "channel", "kind", "scheduled_at", "state",
         "created_at", "submitted_at", "submitted_by", "approved_at", "approved_by", "approved_content", "minute",
         "hour", "day_of_month", "month_of_year", "day_of_week", "timezone", "starts_at", "ends_at", "may_overlap",
-        "next_at",
+        "next_at", "window", "latest_hours",
     },
-    "campaigns.Delivery": {"id", "run", "step", "month", "channel", "due_at", "attempts", "changed_at"},
+    "campaigns.Delivery": {
+        "id", "run", "step", "wave", "month", "channel", "due_at", "put_off_from", "attempts", "changed_at",
+    },
     "campaigns.InboxMessage": {"id", "uid", "delivery_key", "expires_at", "taken_down_at"},
     "campaigns.MessageTemplate": {
         "id", "key", "name", "kind", "language", "subject", "text", "html", "updated_at",
     },
     "campaigns.Run": {
-        "id", "uid", "campaign", "scheduled_at", "state", "reason", "content", "planned", "excluded", "created_at",
+        "id", "uid", "campaign", "scheduled_at", "state", "reason", "content", "timing", "planned", "excluded",
+        "created_at",
         "planned_at", "finished_at",
     },
     "campaigns.SendingChannel": {

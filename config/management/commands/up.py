@@ -25,6 +25,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         call_command("setup_roles")
         call_command("setup_tags")
+        call_command("setup_windows")
         password = ensure_administrator()
         if password:
             self.stdout.write(f"Created the administrator 'admin' with the password {password} (shown only once)")
