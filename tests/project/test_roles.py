@@ -84,7 +84,7 @@ def test_visitors_are_sent_to_the_login(model: type[Model]) -> None:
 
 
 ACTIONS = {
-    "campaigns_campaign": ("submit", "approve", "send_back", "cancel"),
+    "campaigns_campaign": ("submit", "approve", "pause", "resume", "send_back", "cancel"),
     "compliance_auditleaf": ("verify_now", "evidence_kit"),
     "compliance_consentrecord": ("export",),
     "compliance_consentstate": ("withdraw",),
