@@ -36,7 +36,8 @@ ON CONFLICT DO NOTHING
 PLAN_LOCK = 0x48454544_06
 SMALLEST_BLOCK = 5000  # people
 # The people of one wave (see `Delivery`) lie scattered among the others. To claim some of them is to read a range, so
-# the ranges are kept short: batches are made within blocks of people.
+# the ranges are kept short: batches are made within blocks of people. Without hours there is one wave and one block,
+# which spares PostgreSQL a sort.
 DIVIDE = """
 INSERT INTO campaigns_batch (run_id, step, wave, first_profile, last_profile, due_at, state, claimed_by, attempts)
 SELECT %(run)s, 0, wave, min(profile_id), max(profile_id), min(due_at), 'pending', '', 0
@@ -44,7 +45,7 @@ FROM (
     SELECT profile_id, wave, due_at, block,
            (row_number() OVER (PARTITION BY block, wave ORDER BY profile_id) - 1) / %(size)s AS place
     FROM (
-        SELECT profile_id, wave, due_at, (row_number() OVER (ORDER BY profile_id) - 1) / %(block)s AS block
+        SELECT profile_id, {wave} AS wave, due_at, {block} AS block
         FROM campaigns_delivery WHERE run_id = %(run)s AND month = %(month)s AND step = 0 AND state = 'planned'
     ) AS planned
 ) AS placed
@@ -52,6 +53,7 @@ GROUP BY block, wave, place
 ORDER BY block, wave, place
 ON CONFLICT DO NOTHING
 """
+BLOCK = "(row_number() OVER (ORDER BY profile_id) - 1) / %(block)s"
 
 
 def launch_due(*, now: datetime, actor: str) -> list[Run]:
@@ -126,8 +128,9 @@ def _write_plan(run: Run, *, now: datetime, actor: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(INSERT.format(people=people), [run.pk, month, campaign.channel.kind, now, *params])
         size = campaign.channel.batch_size
-        block = size if hours.any_time else max(size * 10, SMALLEST_BLOCK)
-        cursor.execute(DIVIDE, {"run": run.pk, "month": month, "size": size, "block": block})
+        divide = DIVIDE.format(**({"wave": "0", "block": "0"} if hours.any_time else {"wave": "wave", "block": BLOCK}))
+        block = max(size * 10, SMALLEST_BLOCK)
+        cursor.execute(divide, {"run": run.pk, "month": month, "size": size, "block": block})
     reasons = _reasons(run)
     run.planned = reasons.pop("", 0)
     run.excluded = sum(reasons.values())
