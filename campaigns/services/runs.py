@@ -22,12 +22,13 @@ from segments.services import segments
 
 logger = logging.getLogger(__name__)
 
+# OFFSET 0 keeps PostgreSQL from asking the gate anew wherever the reason is mentioned.
 INSERT = """
 INSERT INTO campaigns_delivery (run_id, profile_id, step, month, channel, state, reason, address_digest, due_at,
                                 attempts, changed_at, error)
 SELECT %s, person.profile_id, 0, %s, %s, CASE person.reason WHEN '' THEN 'planned' ELSE 'excluded' END, person.reason,
        person.digest, person.due_at, 0, %s, ''
-FROM ({people}) AS person (profile_id, digest, reason, due_at)
+FROM ({people} OFFSET 0) AS person (profile_id, digest, reason, due_at)
 ORDER BY person.profile_id
 ON CONFLICT DO NOTHING
 """
@@ -37,7 +38,7 @@ SELECT person.profile_id, person.digest,
        CASE WHEN person.reason = '' AND ({dropped} OR coalesce({allowed_at} > %s, false)) THEN %s
             ELSE person.reason END,
        GREATEST(%s, {allowed_at})
-FROM ({people}) AS person (profile_id, digest, reason)
+FROM ({people} OFFSET 0) AS person (profile_id, digest, reason)
 {joins}
 """
 PLAN_LOCK = 0x48454544_06
