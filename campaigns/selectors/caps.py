@@ -30,7 +30,7 @@ LONGEST_PERIOD = {CapUnit.DAY: timedelta(days=3), CapUnit.WEEK: timedelta(days=9
 """A calendar period and a day on either side, for time zones."""
 
 ANCHOR = """
-    SELECT counted.profile_id, (array_agg(counted.at ORDER BY counted.at DESC))[%s] AS at
+    SELECT counted.profile_id, {anchor} AS at
     FROM (
         SELECT coalesce(absorbed.merged_into_id, delivery.profile_id) AS profile_id, coalesce(sent_at, due_at) AS at
         FROM campaigns_delivery delivery
@@ -82,11 +82,11 @@ def capped(
     dropping, deferring = list[str](), list[str]()
     for number, cap in enumerate(caps):
         alias = f"cap_{number}"
-        rows = ANCHOR.format(people=limited)
+        rows = ANCHOR.format(people=limited, anchor=_anchor(cap))
         joins.append(f"LEFT JOIN ({rows}) AS {alias} ON {alias}.profile_id = person.profile_id {_concerned(cap)}")
         since = at - _reach(cap)
         month = month_of((since - LONGEST_DEFERRAL).astimezone(UTC))
-        params += [cap.most, month, list(states), cap.channel, cap.channel]
+        params += [month, list(states), cap.channel, cap.channel]
         params += [list(people), list(people)] if people is not None else []
         params += [since, cap.most]
         (dropping if cap.action == CapAction.DROP else deferring).append(_allowed_at(cap, f"{alias}.at"))
@@ -122,6 +122,13 @@ def _concerned(cap: FrequencyCap) -> str:
         "AND EXISTS (SELECT FROM segments_segmentmembership member "
         f"WHERE member.segment_id = {int(cap.segment_id)} AND member.profile_id = person.profile_id)"
     )
+
+
+def _anchor(cap: FrequencyCap) -> str:
+    """The newest message of a person needs no sorting of all of them."""
+    if cap.most == 1:
+        return "max(counted.at)"
+    return f"(array_agg(counted.at ORDER BY counted.at DESC))[{int(cap.most)}]"
 
 
 def _reach(cap: FrequencyCap) -> timedelta:

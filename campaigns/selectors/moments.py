@@ -52,14 +52,15 @@ WITH zone AS (
     SELECT name, times, lower(times * tstzmultirange(tstzrange(%s, %s, '[]'))) AS first FROM allowed
 )
 """
+# OFFSET 0 keeps PostgreSQL from asking the gate anew wherever the reason is mentioned.
 IN_ZONES = """
     SELECT member.profile_id, member.digest, member.reason, reach.first, reach.times
-    FROM ({people}) AS member (profile_id, digest, reason, timezone)
+    FROM ({people} OFFSET 0) AS member (profile_id, digest, reason, timezone)
     LEFT JOIN reach ON reach.name = coalesce(nullif(member.timezone, ''), %s)
 """
 AT_ONCE = (
     "SELECT profile_id, digest, reason, %s::timestamptz, NULL::tstzmultirange "
-    "FROM ({people}) AS member (profile_id, digest, reason, timezone)"
+    "FROM ({people} OFFSET 0) AS member (profile_id, digest, reason, timezone)"
 )
 PLANNED = """
 {reach}
