@@ -11,6 +11,7 @@ import pgtrigger
 import pytest
 from django.conf import settings
 from django.test import TransactionTestCase
+from django.utils import translation
 
 from config.services import hold_services
 
@@ -25,6 +26,13 @@ def pytest_configure() -> None:
 def now() -> datetime:
     """A Monday noon in Shanghai."""
     return datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _source_language_between_tests() -> Iterator[None]:
+    """A request in another language leaves that language to its thread, and so to the test that comes next."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session", autouse=True)

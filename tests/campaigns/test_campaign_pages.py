@@ -20,7 +20,8 @@ ADD = reverse("admin:campaigns_campaign_add")
 LIST = reverse("admin:campaigns_campaign_changelist")
 RECURRING = {
     "kind": "recurring", "minute": "30", "hour": "9", "day_of_month": "*", "month_of_year": "*", "day_of_week": "1",
-    "timezone": "Europe/Berlin", "starts_at_0": "", "starts_at_1": "", "ends_at_0": "", "ends_at_1": "",
+    "timezone": "Europe/Berlin", "latest_hours": "24",
+    "starts_at_0": "", "starts_at_1": "", "ends_at_0": "", "ends_at_1": "",
 }  # fmt: skip
 
 
