@@ -62,7 +62,7 @@ def content_of(campaign: Campaign) -> Content:
 
 def timing_of(campaign: Campaign) -> Timing:
     """What the campaign says about hours as it stands now."""
-    window = campaign.window
+    window = campaign.send_window
     if window is None:
         return Timing(latest_hours=campaign.latest_hours)
     return Timing(window=window.hours, weekdays=tuple(sorted(window.weekdays)), latest_hours=campaign.latest_hours)

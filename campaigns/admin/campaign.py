@@ -66,7 +66,7 @@ class CampaignAdmin(ModelAdmin):
     form = CampaignForm
     fields = [
         "key", "name", "purpose", "segment", "template", "channel", "kind", "scheduled_at", *SCHEDULE, "next_times",
-        "window", "latest_hours",
+        "send_window", "latest_hours",
     ]  # fmt: skip
     conditional_fields = campaign_form.CONDITIONS
     list_display = ["name", "kind", "status", "segment", "purpose", "next_time", "planned", "excluded"]

@@ -20,7 +20,7 @@ def context(campaign: Campaign, rows: QuerySet[Delivery]) -> dict[str, Any]:
     reached = rows.exclude(state=DeliveryState.EXCLUDED).annotate(hour=TruncHour("due_at")).values_list("hour")
     to_come = Count("pk", filter=Q(state__in=[DeliveryState.PLANNED, DeliveryState.CLAIMED]))
     hours = list(reached.annotate(all=Count("pk"), to_come=to_come).order_by("hour")[: MOST_HOURS + 1])
-    window = campaign.window
+    window = campaign.send_window
     return {
         "window": f"{window.name}: {window.hours}, {weekdays_in_words(window.weekdays)}" if window else "",
         "quiet": write_ranges(moments.quiet(campaign.channel.kind)),

@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='campaign',
-            name='window',
+            name='send_window',
             field=models.ForeignKey(blank=True, help_text="in each person's own time zone; empty for any hour", null=True, on_delete=django.db.models.deletion.PROTECT, related_name='campaigns', to='campaigns.sendwindow', verbose_name='send window'),
         ),
     ]

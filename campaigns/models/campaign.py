@@ -38,7 +38,8 @@ class Campaign(Recurrence):
     )
     kind = models.CharField(_("kind"), max_length=12, choices=CampaignKind.choices, default=CampaignKind.ONCE)
     scheduled_at = models.DateTimeField(_("send at"), null=True, blank=True)
-    window = models.ForeignKey(
+    # Not `window`: inside a form with fields shown on condition, that would hide the browser's own from its scripts.
+    send_window = models.ForeignKey(
         SendWindow, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns",
         verbose_name=_("send window"), help_text=_("in each person's own time zone; empty for any hour"),
     )  # fmt: skip

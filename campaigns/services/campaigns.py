@@ -168,7 +168,7 @@ def check_schedule(campaign: Campaign, now: datetime) -> None:
 
 def lock(campaign: Campaign) -> Campaign:
     """The campaign as it is stored now, locked until the transaction ends, with what it is made of."""
-    related = Campaign.objects.select_related("template", "channel", "segment", "purpose", "window")
+    related = Campaign.objects.select_related("template", "channel", "segment", "purpose", "send_window")
     return related.select_for_update(of=("self",)).get(pk=campaign.pk)
 
 
@@ -218,7 +218,7 @@ def _check(campaign: Campaign, now: datetime) -> None:
     if channel.kind == Channel.SMS and not channel.optout_text:
         raise CampaignError("channel", _("The sending channel needs an opt-out text."))
     if not timing_of(campaign).with_quiet(moments.quiet(channel.kind)).week():
-        raise CampaignError("window", _("All hours of the window are quiet hours."))
+        raise CampaignError("send_window", _("All hours of the window are quiet hours."))
     try:
         rules = rules_of(channel)
         rendering.validate(subject=template.subject, text=template.text, html=template.html, rules=rules)

@@ -77,7 +77,7 @@ def launch_due(*, now: datetime, actor: str) -> list[Run]:
 
 @transaction.atomic
 def _launch(pk: int, *, now: datetime, actor: str) -> Run | None:
-    waiting = Campaign.objects.select_related("template", "channel", "segment", "purpose", "window").filter(
+    waiting = Campaign.objects.select_related("template", "channel", "segment", "purpose", "send_window").filter(
         pk=pk, state=CampaignState.APPROVED
     )
     campaign = waiting.select_for_update(of=("self",), skip_locked=True).first()

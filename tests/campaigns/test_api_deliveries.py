@@ -128,6 +128,7 @@ def test_a_later_page_is_a_range_of_the_index(client: Client, runs: list[Run]) -
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_sort = off")
         cursor.execute("SET LOCAL enable_bitmapscan = off")
+        cursor.execute("SET LOCAL enable_incremental_sort = off")
         cursor.execute(f"EXPLAIN {page}")
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "Index Cond: (ROW(" in plan

@@ -63,7 +63,7 @@ def test_each_person_is_reached_inside_the_window_where_they_live() -> None:
     home, berlin, kolkata, newfoundland, apia, nowhere = audience(
         "", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Pacific/Apia", "Mars/Olympus"
     )
-    run = plan(window=SendWindowFactory())
+    run = plan(send_window=SendWindowFactory())
     day = DUE.replace(hour=0)
     assert due() == {
         home.pk: ("planned", day.replace(hour=4)),
@@ -90,7 +90,7 @@ def test_quiet_hours_hold_without_a_window_and_over_every_window() -> None:
 
 def test_who_has_no_allowed_hour_within_a_week_is_left_out() -> None:
     (person,) = audience("")
-    campaign = make_approved_campaign(window=SendWindowFactory(hours="23:00-23:30"))
+    campaign = make_approved_campaign(send_window=SendWindowFactory(hours="23:00-23:30"))
     quiet()
     (run,) = runs.launch_due(now=DUE, actor="system")
     runs.plan(run=run, now=DUE, actor="system")
@@ -101,10 +101,10 @@ def test_who_has_no_allowed_hour_within_a_week_is_left_out() -> None:
 
 def test_a_window_of_quiet_hours_only_is_refused_when_submitted() -> None:
     quiet()
-    campaign = CampaignFactory(window=SendWindowFactory(hours="23:00-07:00"))
+    campaign = CampaignFactory(send_window=SendWindowFactory(hours="23:00-07:00"))
     with pytest.raises(CampaignError, match="quiet hours") as caught:
         campaigns.submit(campaign=campaign, user=UserFactory(), now=DUE)
-    assert caught.value.field == "window"
+    assert caught.value.field == "send_window"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_what_a_cap_puts_off_comes_into_the_window_again(last: datetime, expecte
     caps.save(cap=defer, actor="test", now=DUE)
     before = RunFactory(scheduled_at=last)
     DeliveryFactory(run=before, profile=person, due_at=last, sent_at=last, state=DeliveryState.SENT)
-    run = plan(window=SendWindowFactory())
+    run = plan(send_window=SendWindowFactory())
     rows = {row.profile_id: (row.state, row.due_at) for row in Delivery.objects.filter(run=run)}
     assert rows == {person.pk: ("planned", expected), free.pk: ("planned", DUE + ONE_HOUR)}
 
@@ -134,14 +134,14 @@ def test_a_cap_that_leaves_out_is_asked_about_the_moment_in_the_window() -> None
     DeliveryFactory(
         run=RunFactory(scheduled_at=last), profile=person, due_at=last, sent_at=last, state=DeliveryState.SENT
     )
-    run = plan(window=SendWindowFactory())
+    run = plan(send_window=SendWindowFactory())
     assert Delivery.objects.get(run=run).state == DeliveryState.PLANNED
 
 
 def test_batches_of_one_wave_wait_for_no_other(mailbox: Mailbox) -> None:
     """People of two zones lie between each other; each zone is sent at its own hour, in full batches."""
     people = audience(*["", "Europe/Berlin"] * 12)
-    run = plan(batch_size=5, window=SendWindowFactory())
+    run = plan(batch_size=5, send_window=SendWindowFactory())
     made = [(batch.wave, batch.due_at) for batch in Batch.objects.order_by("pk")]
     noon, noon_in_berlin = DUE + ONE_HOUR, DUE + 8 * ONE_HOUR
     assert made == [(60, noon)] * 3 + [(480, noon_in_berlin)] * 3
@@ -158,7 +158,7 @@ def test_batches_of_one_wave_wait_for_no_other(mailbox: Mailbox) -> None:
 def test_blocks_keep_the_ranges_of_batches_short(monkeypatch: pytest.MonkeyPatch) -> None:
     audience(*["", "Europe/Berlin", "", ""] * 6)
     monkeypatch.setattr(runs, "SMALLEST_BLOCK", 8)
-    plan(batch_size=1, window=SendWindowFactory())
+    plan(batch_size=1, send_window=SendWindowFactory())
     assert Batch.objects.count() == 24
     plans = [(batch.first_profile, batch.wave) for batch in Batch.objects.all()]
     rows = Delivery.objects.values_list("profile_id", "wave")
@@ -167,7 +167,7 @@ def test_blocks_keep_the_ranges_of_batches_short(monkeypatch: pytest.MonkeyPatch
 
 def test_a_crash_in_one_wave_leaves_the_messages_of_another_alone(mailbox: Mailbox) -> None:
     audience("", "Europe/Berlin", "", "Europe/Berlin")
-    plan(window=SendWindowFactory(hours="00:00-24:00", weekdays=[2]))  # Tuesday begins at its own time in each zone
+    plan(send_window=SendWindowFactory(hours="00:00-24:00", weekdays=[2]))  # Tuesday begins at its own time in each zone
     late = DUE + ONE_DAY
     crashed, going = claim(late), claim(late)
     assert groups.turn(crashed, outcomes=[], size=10, now=late)
@@ -181,7 +181,7 @@ def test_a_crash_in_one_wave_leaves_the_messages_of_another_alone(mailbox: Mailb
 
 def test_what_comes_late_waits_for_the_next_allowed_hour(mailbox: Mailbox) -> None:
     home, berlin = audience("", "Europe/Berlin")
-    plan(window=SendWindowFactory())
+    plan(send_window=SendWindowFactory())
     late = DUE + 3 * ONE_HOUR  # 14:00 in Shanghai, half an hour after the window
     assert send_all(late) == {}
     row = Delivery.objects.get(profile=home)
@@ -213,7 +213,7 @@ def test_what_is_held_up_for_too_long_is_not_sent(mailbox: Mailbox) -> None:
 def test_putting_off_starts_no_new_clock(mailbox: Mailbox) -> None:
     """Held up once until the evening, and then again until too late for the next noon."""
     (person,) = audience("")
-    plan(window=SendWindowFactory(), latest_hours=12)
+    plan(send_window=SendWindowFactory(), latest_hours=12)
     send_all(DUE + 3 * ONE_HOUR)
     assert Delivery.objects.get(profile=person).state == DeliveryState.PLANNED
     send_all(DUE + 11 * ONE_HOUR + ONE_HOUR / 60)  # 22:01; noon is 24 hours after the first noon
@@ -222,7 +222,7 @@ def test_putting_off_starts_no_new_clock(mailbox: Mailbox) -> None:
 
 def test_at_dispatch_a_cap_puts_off_into_the_window(mailbox: Mailbox) -> None:
     (person,) = audience("")
-    run = plan(window=SendWindowFactory())
+    run = plan(send_window=SendWindowFactory())
     defer = FrequencyCap(name="one a day", most=1, unit=CapUnit.DAY, action=CapAction.DEFER)
     caps.save(cap=defer, actor="test", now=DUE)
     last = DUE - 18 * ONE_HOUR  # a day later it is 17:00
@@ -237,7 +237,7 @@ def test_at_dispatch_a_cap_puts_off_into_the_window(mailbox: Mailbox) -> None:
 def test_a_run_keeps_the_window_that_was_approved(mailbox: Mailbox) -> None:
     audience("")
     window = SendWindowFactory(hours="12:00-13:00")
-    run = plan(window=window)
+    run = plan(send_window=window)
     window.hours = "15:00-16:00"
     hours.save_window(window=window, actor="test", now=DUE)
     assert run.timing == {"window": "12:00-13:00", "weekdays": [1, 2, 3, 4, 5, 6, 7], "latest_hours": 24}
@@ -246,9 +246,9 @@ def test_a_run_keeps_the_window_that_was_approved(mailbox: Mailbox) -> None:
 
 @pytest.mark.parametrize("change", ["hours", "weekdays", "other", "none", "latest_hours"])
 def test_approval_covers_window_and_cut_off(change: str) -> None:
-    campaign = make_approved_campaign(window=SendWindowFactory())
+    campaign = make_approved_campaign(send_window=SendWindowFactory())
     before = digest(campaign)
-    window = campaign.window
+    window = campaign.send_window
     assert window
     if change == "hours":
         window.hours = "09:00-10:00"
@@ -257,7 +257,7 @@ def test_approval_covers_window_and_cut_off(change: str) -> None:
     elif change == "latest_hours":
         campaign.latest_hours = 3
     else:
-        campaign.window = SendWindowFactory(hours="09:00-10:00") if change == "other" else None
+        campaign.send_window = SendWindowFactory(hours="09:00-10:00") if change == "other" else None
     window.save()
     campaign.save()
     assert digest(campaign) != before
@@ -281,10 +281,10 @@ def test_ready_made_windows_come_once() -> None:
 
 
 def test_changes_are_in_the_audit_log_and_a_window_in_use_stays() -> None:
-    campaign = CampaignFactory(window=SendWindowFactory())
-    assert campaign.window
+    campaign = CampaignFactory(send_window=SendWindowFactory())
+    assert campaign.send_window
     with pytest.raises(ProtectedError), transaction.atomic():
-        hours.delete_window(window=campaign.window, actor="test", now=DUE)
+        hours.delete_window(window=campaign.send_window, actor="test", now=DUE)
     rule = quiet("22：00–8:00")
     assert rule.hours == "22:00-08:00"
     hours.delete_quiet(quiet=rule, actor="test", now=DUE)
@@ -314,7 +314,7 @@ def test_admin_edits_windows_and_tells_when_people_are_reached(client: Client) -
     assert (window.hours, window.weekdays) == ("12:00-13:30", [1, 2])
     assert "Monday, Tuesday" in client.get("/admin/campaigns/sendwindow/").content.decode()
     assert "22:00-08:00" in client.get("/admin/campaigns/quiethours/").content.decode()
-    run = plan(window=window)
+    run = plan(send_window=window)
     assert run.state == RunState.SENDING
     page = client.get(f"/admin/campaigns/campaign/{run.campaign_id}/change/").content.decode()
     for text in ("Noon: 12:00-13:30, Monday, Tuesday", "22:00-08:00", "2026-03-02 12:00", "2026-03-02 19:00"):

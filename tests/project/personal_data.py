@@ -149,7 +149,7 @@ NONE = {
         "id", "uid", "key", "name", "purpose", "segment", "template", "channel", "kind", "scheduled_at", "state",
         "created_at", "submitted_at", "submitted_by", "approved_at", "approved_by", "approved_content", "minute",
         "hour", "day_of_month", "month_of_year", "day_of_week", "timezone", "starts_at", "ends_at", "may_overlap",
-        "next_at", "window", "latest_hours",
+        "next_at", "send_window", "latest_hours",
     },
     "campaigns.Delivery": {
         "id", "run", "step", "wave", "month", "channel", "due_at", "put_off_from", "attempts", "changed_at",
