@@ -167,7 +167,9 @@ def test_blocks_keep_the_ranges_of_batches_short(monkeypatch: pytest.MonkeyPatch
 
 def test_a_crash_in_one_wave_leaves_the_messages_of_another_alone(mailbox: Mailbox) -> None:
     audience("", "Europe/Berlin", "", "Europe/Berlin")
-    plan(send_window=SendWindowFactory(hours="00:00-24:00", weekdays=[2]))  # Tuesday begins at its own time in each zone
+    plan(
+        send_window=SendWindowFactory(hours="00:00-24:00", weekdays=[2])
+    )  # Tuesday begins at its own time in each zone
     late = DUE + ONE_DAY
     crashed, going = claim(late), claim(late)
     assert groups.turn(crashed, outcomes=[], size=10, now=late)
