@@ -103,7 +103,8 @@ class EventRowReader:
         if "event_id" in self.mapping:
             return batch.encoded(self.mapping["event_id"])
         numbers = range(batch.first, batch.last + 1)
-        return encode(f"{self.file_key}:{number}" for number in numbers)
+        ids = pa.array([f"{self.file_key}:{number}" for number in numbers], pa.string())
+        return Encoded(ids, pa.array(range(batch.size), pa.int32()))
 
     def _column(self, batch: Batch, field: str, one: Callable[[Any], str]) -> Column:
         return event_columns.read(batch.encoded(self.mapping[field]), one)
